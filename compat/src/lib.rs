@@ -1,0 +1,1 @@
+//! Differential and compatibility suites against Apache ZooKeeper.

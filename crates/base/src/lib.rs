@@ -1,0 +1,1 @@
+//! Nouns without logic: zxid, epoch, server and session ids, instants, seeded randomness.

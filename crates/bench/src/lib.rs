@@ -1,0 +1,1 @@
+//! Load generator that shares no client code with what it measures.

@@ -1,0 +1,1 @@
+//! One server's whole brain: sessions, request ordering, the read gate. Pure.

@@ -1,0 +1,1 @@
+//! The shell around the brain: configuration, sockets, the disk thread, four-letter words, metrics.

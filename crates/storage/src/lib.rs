@@ -1,0 +1,1 @@
+//! Transaction log, snapshots, recovery and purge in ZooKeeper's own formats.

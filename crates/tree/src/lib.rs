@@ -1,0 +1,1 @@
+//! The znode tree: prepare, apply, ACLs, quotas, watches, sessions, digest. Pure.

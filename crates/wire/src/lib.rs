@@ -1,0 +1,1 @@
+//! The bytes of ZooKeeper: jute, frames, requests, responses, transactions, paths, ACLs, error codes.
