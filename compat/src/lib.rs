@@ -1,1 +1,10 @@
-//! Differential and compatibility suites against Apache ZooKeeper.
+//! Compatibility suites: Apache ZooKeeper and its clients against our server.
+//!
+//! The suites are the integration tests of this package; they need what `cargo xtask fetch` brings.
+
+pub mod kind;
+pub mod ports;
+pub mod server;
+
+pub use kind::{Kind, Release};
+pub use server::{Server, Settings};

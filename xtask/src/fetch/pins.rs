@@ -52,6 +52,7 @@ pub const PYTHON: &[&str] = &[
     "eventlet==0.41.3",
     "gevent==26.9.0",
     "objgraph==3.7.0",
+    "pure-sasl==0.6.2",
     "pyjks==20.0.0",
     "pyOpenSSL==25.3.0",
     "pytest==9.2.0",
