@@ -1,0 +1,486 @@
+//! From files and arguments to a [`ServerConfig`].
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use super::command_line::CommandLine;
+use super::error::ConfigError;
+use super::members::{Member, Mode, members, mode, multi_address};
+use super::notice::Notice;
+use super::origin::Origin;
+use super::remarks::remarks;
+use super::server_config::{Dirs, Listen, Purge, ServerConfig, Sessions};
+use super::settings::{Given, Settings};
+use super::surroundings::Surroundings;
+use super::system::SystemProperties;
+
+const PORT: &str = "write a port from 1 to 65535";
+
+/// Hours between two purges where no `zoo.cfg` says anything: whoever writes one decides himself.
+const DEFAULT_PURGE_INTERVAL_HOURS: u32 = 24;
+
+impl ServerConfig {
+    /// The configuration of a command line: a file, or `port dataDir [tickTime] [maxClientCnxns]`.
+    ///
+    /// # Errors
+    /// Any [`ConfigError`].
+    pub fn from_args(line: &CommandLine, on: &impl Surroundings) -> Result<Self, ConfigError> {
+        match &line.operands[..] {
+            [file] => Self::from_file(Path::new(file), line, on),
+            [port, data_dir, rest @ ..] if rest.len() <= 2 => finish(
+                from_words(port, data_dir, rest, on)?,
+                Settings::without_file(line.properties.clone()),
+                line,
+            ),
+            words => Err(ConfigError::Usage(format!(
+                "Invalid number of arguments: {}",
+                words.len()
+            ))),
+        }
+    }
+
+    /// The configuration of a `zoo.cfg`, with the properties of the command line.
+    ///
+    /// # Errors
+    /// Any [`ConfigError`].
+    pub fn from_file(
+        path: &Path,
+        line: &CommandLine,
+        on: &impl Surroundings,
+    ) -> Result<Self, ConfigError> {
+        let settings = Settings::of_file(path, &read(on, path)?, line.properties.clone())?;
+        let config = from_settings(&settings, on)?;
+        finish(config, settings, line)
+    }
+
+    /// No configuration but properties: port 2181, and old files are purged once a day.
+    ///
+    /// # Errors
+    /// A property that is refused or wrong.
+    pub fn default_for(
+        data_dir: &Path,
+        line: &CommandLine,
+        on: &impl Surroundings,
+    ) -> Result<Self, ConfigError> {
+        let mut config = Self::with_defaults(
+            None,
+            Listen::default().port,
+            on.working_dir().join(data_dir),
+        );
+        config.purge.interval_hours = Some(DEFAULT_PURGE_INTERVAL_HOURS);
+        finish(
+            config,
+            Settings::without_file(line.properties.clone()),
+            line,
+        )
+    }
+}
+
+/// What every form has: the properties, and the lines to log.
+fn finish(
+    mut config: ServerConfig,
+    mut settings: Settings,
+    line: &CommandLine,
+) -> Result<ServerConfig, ConfigError> {
+    let remarks = remarks(&settings)?;
+    config.take_properties(&mut settings)?;
+    let mut notices = std::mem::take(&mut config.notices);
+    notices.extend(settings.into_notices());
+    notices.extend(line.notices.iter().cloned());
+    notices.extend(remarks);
+    config.notices = notices;
+    Ok(config)
+}
+
+fn from_words(
+    port: &str,
+    data_dir: &str,
+    rest: &[String],
+    on: &impl Surroundings,
+) -> Result<ServerConfig, ConfigError> {
+    let word = |key: &str, value: &str| Given {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        origin: Origin::CommandLine,
+    };
+    let number = |key: &str, value: &str| {
+        value
+            .parse::<i32>()
+            .map_err(|_| word(key, value).wrong("not a decimal number of at most 2147483647"))
+    };
+    let port = port
+        .parse()
+        .map_err(|_| word("port", port).wrong("write a port from 0 to 65535"))?;
+    let mut config = ServerConfig::with_defaults(None, port, on.working_dir().join(data_dir));
+    config.limits.max_client_cnxns = 0;
+    if let Some(tick) = rest.first() {
+        let ticks = (number("tickTime", tick)?, word("tickTime", tick));
+        config.sessions = sessions(Some(ticks), None, None)?;
+    }
+    if let Some(cnxns) = rest.get(1) {
+        config.limits.max_client_cnxns =
+            u32::try_from(number("maxClientCnxns", cnxns)?).unwrap_or(0);
+    }
+    Ok(config)
+}
+
+fn from_settings(settings: &Settings, on: &impl Surroundings) -> Result<ServerConfig, ConfigError> {
+    check_quorum_keys(settings)?;
+    let mut notices = Vec::new();
+    let dirs = dirs(settings, on, &mut notices)?;
+    let number = |key| settings.number_in_file(key);
+    let sessions = sessions(
+        number("tickTime"),
+        number("minSessionTimeout"),
+        number("maxSessionTimeout"),
+    )?;
+    check_metrics_provider(settings)?;
+    let listen = listen(settings, &dirs, on, &mut notices)?;
+    let mut config = ServerConfig::with_defaults(listen.ip, listen.port, dirs.data_dir.clone());
+    config.listen = listen;
+    config.dirs = dirs;
+    config.sessions = sessions;
+    config.purge = purge(settings, &mut notices);
+    if let Some((cnxns, _)) = number("maxClientCnxns") {
+        config.limits.max_client_cnxns = u32::try_from(cnxns).unwrap_or(0);
+    }
+    config.notices = notices;
+    Ok(config)
+}
+
+/// Keys of ensembles whose values ZooKeeper checks on a single server, too.
+fn check_quorum_keys(settings: &Settings) -> Result<(), ConfigError> {
+    if let Some((algorithm, given)) = settings.number_in_file("electionAlg")
+        && algorithm != 3
+    {
+        return Err(
+            given.wrong("there is only one election algorithm; write 3 or leave the key out")
+        );
+    }
+    if let Some(given) = settings.in_file("peerType")
+        && !["participant", "observer"]
+            .iter()
+            .any(|role| given.value.eq_ignore_ascii_case(role))
+    {
+        return Err(given.wrong("write participant or observer"));
+    }
+    Ok(())
+}
+
+/// ZooKeeper does not start with a class it cannot find, so a typo shows.
+fn check_metrics_provider(settings: &Settings) -> Result<(), ConfigError> {
+    const KNOWN: [&str; 3] = [
+        "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
+        "org.apache.zookeeper.metrics.impl.NullMetricsProvider",
+        "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+    ];
+    match settings.in_file("metricsProvider.className") {
+        Some(given) if !KNOWN.contains(&given.value.as_str()) => Err(given.wrong(format!(
+            "no such metrics provider; write one of {}, or leave the key out",
+            KNOWN.join(", ")
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn dirs(
+    settings: &Settings,
+    on: &impl Surroundings,
+    notices: &mut Vec<Notice>,
+) -> Result<Dirs, ConfigError> {
+    let data_dir = match directory(settings, "dataDir", on, notices)? {
+        Some(dir) => dir,
+        None => {
+            return Err(missing(
+                settings,
+                "dataDir",
+                "write dataDir=/a/directory/for/snapshots",
+            ));
+        }
+    };
+    let data_log_dir =
+        directory(settings, "dataLogDir", on, notices)?.unwrap_or_else(|| data_dir.clone());
+    Ok(Dirs {
+        data_dir,
+        data_log_dir,
+        autocreate: true,
+    })
+}
+
+fn directory(
+    settings: &Settings,
+    key: &str,
+    on: &impl Surroundings,
+    notices: &mut Vec<Notice>,
+) -> Result<Option<PathBuf>, ConfigError> {
+    let Some(given) = settings.in_file(key) else {
+        return Ok(None);
+    };
+    if given.value.is_empty() {
+        return Err(given.wrong("write the path of a directory"));
+    }
+    let path = Path::new(&given.value);
+    let absolute = on.working_dir().join(path);
+    if path.is_relative() && !given.value.starts_with("./") {
+        notices.push(given.warning(format!(
+            "a relative path, taken as {}; begin it with ./ if it is meant",
+            absolute.display()
+        )));
+    }
+    Ok(Some(absolute))
+}
+
+type Number = Option<(i32, Given)>;
+
+fn sessions(tick: Number, min: Number, max: Number) -> Result<Sessions, ConfigError> {
+    let tick_time_ms = match &tick {
+        None => Sessions::default().tick_time_ms,
+        Some((ticks, given)) => u32::try_from(*ticks)
+            .ok()
+            .filter(|ticks| {
+                *ticks > 0
+                    && ticks
+                        .checked_mul(20)
+                        .is_some_and(|product| i32::try_from(product).is_ok())
+            })
+            .ok_or_else(|| given.wrong("write milliseconds from 1 to 107374182"))?,
+    };
+    let or_ticks = |number: &Number, ticks: u32| match number {
+        Some((value, _)) if *value != -1 => u32::try_from(*value).unwrap_or(0),
+        _ => ticks * tick_time_ms,
+    };
+    let min_session_timeout_ms = or_ticks(&min, 2);
+    let max_session_timeout_ms = or_ticks(&max, 20);
+    if min_session_timeout_ms > max_session_timeout_ms
+        && let Some((_, given)) = max.or(min)
+    {
+        return Err(given.wrong(format!(
+            "minSessionTimeout ({min_session_timeout_ms} ms) must not be above maxSessionTimeout ({max_session_timeout_ms} ms)"
+        )));
+    }
+    Ok(Sessions {
+        tick_time_ms,
+        min_session_timeout_ms,
+        max_session_timeout_ms,
+    })
+}
+
+fn purge(settings: &Settings, notices: &mut Vec<Notice>) -> Purge {
+    let least = Purge::default().snap_retain_count;
+    let mut purge = Purge::default();
+    if let Some((count, given)) = settings.number_in_file("autopurge.snapRetainCount") {
+        purge.snap_retain_count = u32::try_from(count).unwrap_or(0).max(least);
+        if i64::from(count) < i64::from(least) {
+            notices.push(given.warning(format!("{least} snapshots are kept, fewer are not safe")));
+        }
+    }
+    let hours = settings
+        .number_in_file("autopurge.purgeInterval")
+        .map(|(hours, _)| hours);
+    purge.interval_hours = hours
+        .and_then(|hours| u32::try_from(hours).ok())
+        .filter(|hours| *hours > 0);
+    purge
+}
+
+/// The client port: of the file's own keys, or of this server's line.
+fn listen(
+    settings: &Settings,
+    dirs: &Dirs,
+    on: &impl Surroundings,
+    notices: &mut Vec<Notice>,
+) -> Result<Listen, ConfigError> {
+    let by_keys = address_by_keys(settings, "clientPort", "clientPortAddress", on)?;
+    address_by_keys(settings, "secureClientPort", "secureClientPortAddress", on)?;
+    let by_line = address_by_server_line(settings, dirs, on, notices)?;
+    let (ip, port) = match (by_keys, by_line) {
+        (Some(keys), Some((line, given))) if !agree(keys, line) => {
+            return Err(
+                given.wrong("the client address differs from clientPort and clientPortAddress")
+            );
+        }
+        (Some(keys), None) => keys,
+        (_, Some((line, _))) => line,
+        (None, None) => return Err(no_port(settings)),
+    };
+    let backlog = settings.number_in_file("clientPortListenBacklog");
+    let backlog = backlog.and_then(|(backlog, _)| u32::try_from(backlog).ok());
+    Ok(Listen {
+        ip,
+        port,
+        backlog,
+        ..Listen::default()
+    })
+}
+
+type Address = (Option<IpAddr>, u16);
+
+/// A wildcard in the keys leaves the choice of the host to the server line.
+fn agree(keys: Address, line: Address) -> bool {
+    keys.1 == line.1 && (keys.0.is_none_or(|ip| ip.is_unspecified()) || keys.0 == line.0)
+}
+
+fn no_port(settings: &Settings) -> ConfigError {
+    let wanted = match settings.in_file("secureClientPort") {
+        Some(_) => "the TLS port alone does not do: this version has no TLS; add clientPort=2181",
+        None => "write clientPort=2181",
+    };
+    missing(settings, "clientPort", wanted)
+}
+
+/// Port 0 means not set, as in ZooKeeper.
+fn address_by_keys(
+    settings: &Settings,
+    port_key: &str,
+    host_key: &str,
+    on: &impl Surroundings,
+) -> Result<Option<Address>, ConfigError> {
+    let host = settings.in_file(host_key);
+    let port = settings
+        .number_in_file(port_key)
+        .filter(|(port, _)| *port != 0);
+    let Some((port, given)) = port else {
+        return host.map_or(Ok(None), |host| {
+            Err(host.wrong(format!("it needs {port_key}, too; {PORT}")))
+        });
+    };
+    let port = u16::try_from(port).map_err(|_| given.wrong(PORT))?;
+    let ip = host
+        .map(|host| resolve(&host, &host.value, on))
+        .transpose()?;
+    Ok(Some((ip, port)))
+}
+
+/// An empty host is the loopback, as for Java.
+fn resolve(given: &Given, host: &str, on: &impl Surroundings) -> Result<IpAddr, ConfigError> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    if let Ok(ip) = host.parse() {
+        return Ok(ip);
+    }
+    on.resolve(host).map_err(|error| {
+        given.wrong(format!(
+            "no address is known for this host ({error}); write one of this machine"
+        ))
+    })
+}
+
+/// Refuses ensembles, and takes the client part of the line that `myid` says is this server's.
+fn address_by_server_line(
+    settings: &Settings,
+    dirs: &Dirs,
+    on: &impl Surroundings,
+    notices: &mut Vec<Notice>,
+) -> Result<Option<(Address, Given)>, ConfigError> {
+    let members = all_members(settings, on)?;
+    let my_id = my_id(&dirs.data_dir, on)?;
+    if mode(&members, settings)? == Mode::Ensemble {
+        let origin = members
+            .first()
+            .map_or_else(|| settings.place(), |member| member.given.origin.clone());
+        return Err(ConfigError::Ensemble {
+            origin,
+            members: members.len(),
+        });
+    }
+    if let Some(member) = members.first() {
+        notices.push(
+            member
+                .given
+                .warning("one server line alone makes no ensemble; this server runs standalone"),
+        );
+    }
+    let mine = members.into_iter().find(|member| Some(member.id) == my_id);
+    mine.and_then(|member| client_address(member, on).transpose())
+        .transpose()
+}
+
+fn client_address(
+    member: Member,
+    on: &impl Surroundings,
+) -> Result<Option<(Address, Given)>, ConfigError> {
+    let Some((host, port)) = member.client else {
+        return Ok(None);
+    };
+    let ip = host
+        .map(|host| resolve(&member.given, &host, on))
+        .transpose()?;
+    Ok(Some((
+        (ip.filter(|ip| !ip.is_unspecified()), port),
+        member.given,
+    )))
+}
+
+/// The server lines of the file, or of the dynamic file that it names.
+fn all_members(settings: &Settings, on: &impl Surroundings) -> Result<Vec<Member>, ConfigError> {
+    let entries: Vec<Given> = settings.file_entries().collect();
+    let Some(dynamic) = settings.in_file("dynamicConfigFile") else {
+        return members(&entries, multi_address(settings));
+    };
+    if let Some(given) = entries.iter().find(|given| is_of_members(&given.key)) {
+        return Err(given.wrong(format!(
+            "it belongs into the dynamicConfigFile {}",
+            dynamic.value
+        )));
+    }
+    let path = on.working_dir().join(&dynamic.value);
+    let file = Settings::of_file(&path, &read(on, &path)?, SystemProperties::default())?;
+    let entries: Vec<Given> = file.file_entries().collect();
+    if let Some(given) = entries.iter().find(|given| !is_of_members(&given.key)) {
+        return Err(given.wrong("a dynamic file holds nothing but server, group and weight lines"));
+    }
+    members(&entries, multi_address(settings))
+}
+
+fn is_of_members(key: &str) -> bool {
+    key.starts_with("server.") || key.starts_with("group") || key.starts_with("weight")
+}
+
+/// The number in `dataDir/myid`; a server alone needs none, but a wrong one is a mistake.
+fn my_id(data_dir: &Path, on: &impl Surroundings) -> Result<Option<i64>, ConfigError> {
+    let path = data_dir.join("myid");
+    let bytes = match on.read(&path) {
+        Ok(bytes) => bytes,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(ConfigError::Unreadable { path, error }),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let first = text.lines().next().unwrap_or_default();
+    let given = Given {
+        key: "myid".into(),
+        value: first.into(),
+        origin: Origin::Line {
+            file: path,
+            line: 1,
+        },
+    };
+    let id = first
+        .parse()
+        .map_err(|_| given.wrong("write the number of this server, without spaces"))?;
+    Ok(Some(id))
+}
+
+fn read(on: &impl Surroundings, path: &Path) -> Result<Vec<u8>, ConfigError> {
+    on.read(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn missing(settings: &Settings, key: &str, wanted: &str) -> ConfigError {
+    ConfigError::Missing {
+        origin: settings.place(),
+        key: key.to_owned(),
+        wanted: wanted.to_owned(),
+    }
+}

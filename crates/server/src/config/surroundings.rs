@@ -1,0 +1,59 @@
+//! The little that reading a configuration asks of the machine.
+
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+/// The little that reading a configuration asks of the machine; a test gives its own.
+pub trait Surroundings {
+    /// The whole of a file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The first address of a host.
+    ///
+    /// # Errors
+    /// What the resolver says; [`io::ErrorKind::NotFound`] if it knows no address.
+    fn resolve(&self, host: &str) -> io::Result<IpAddr>;
+
+    /// Where relative paths begin.
+    fn working_dir(&self) -> &Path;
+}
+
+/// The machine that the process runs on.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    working_dir: PathBuf,
+}
+
+impl Machine {
+    /// Looks up the working directory once.
+    ///
+    /// # Errors
+    /// What the system says if that directory is gone.
+    pub fn here() -> io::Result<Self> {
+        Ok(Self {
+            working_dir: std::env::current_dir()?,
+        })
+    }
+}
+
+impl Surroundings for Machine {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+
+    fn resolve(&self, host: &str) -> io::Result<IpAddr> {
+        let mut addresses = (host, 0).to_socket_addrs()?;
+        addresses
+            .next()
+            .map(|address| address.ip())
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn working_dir(&self) -> &Path {
+        &self.working_dir
+    }
+}

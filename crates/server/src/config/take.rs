@@ -1,0 +1,381 @@
+//! The part of a [`ServerConfig`] that system properties decide, whatever form the command has.
+
+use super::error::ConfigError;
+use super::server_config::{
+    Access, Compression, ConnectionThrottle, ConnectionWeights, DigestAlg, Features, Limits,
+    Listen, Reaper, RequestThrottle, Secret, ServerConfig, Snapshots, TxnLog, Words,
+};
+use super::settings::Settings;
+
+impl ServerConfig {
+    /// Takes over every property that is implemented.
+    ///
+    /// # Errors
+    /// [`ConfigError::Wrong`] for those that keep a ZooKeeper server from starting.
+    pub(super) fn take_properties(&mut self, settings: &mut Settings) -> Result<(), ConfigError> {
+        self.dirs.autocreate = settings.switch("zookeeper.datadir.autocreate", true);
+        self.listen.take(settings);
+        self.limits.take(settings)?;
+        self.request_throttle.take(settings);
+        self.connection_throttle.take(settings)?;
+        self.txn_log.take(settings);
+        self.snapshots.take(settings);
+        self.access.take(settings)?;
+        self.features.take(settings);
+        self.reaper.take(settings);
+        self.words = words(settings, self.features.read_only_mode);
+        Ok(())
+    }
+}
+
+impl Listen {
+    fn take(&mut self, settings: &mut Settings) {
+        self.tcp_keep_alive = settings.switch("zookeeper.clientTcpKeepAlive", self.tcp_keep_alive);
+        self.sessionless_cnxn_timeout_ms = settings.at_least(
+            1,
+            "zookeeper.nio.sessionlessCnxnTimeout",
+            self.sessionless_cnxn_timeout_ms,
+        );
+    }
+}
+
+impl Limits {
+    /// Shorter extra allowances would refuse what the server itself has written.
+    const EXTRA_BYTES_MIN: u32 = 1024;
+
+    fn take(&mut self, settings: &mut Settings) -> Result<(), ConfigError> {
+        self.max_cnxns = settings.at_least(0, "zookeeper.maxCnxns", self.max_cnxns);
+        self.jute_max_buffer_bytes =
+            settings
+                .number("jute.maxbuffer")
+                .map_or(Ok(self.jute_max_buffer_bytes), |number| {
+                    match (u32::try_from(number), settings.property("jute.maxbuffer")) {
+                        (Err(_) | Ok(0), Some(given)) => {
+                            Err(given.wrong("write a number of bytes above 0"))
+                        }
+                        (bytes, _) => Ok(bytes.unwrap_or(self.jute_max_buffer_bytes)),
+                    }
+                })?;
+        self.jute_max_buffer_extra_bytes = settings
+            .at_least(
+                0,
+                "zookeeper.jute.maxbuffer.extrasize",
+                self.jute_max_buffer_bytes,
+            )
+            .max(Self::EXTRA_BYTES_MIN);
+        self.global_outstanding_limit = settings.at_least(
+            1,
+            "zookeeper.globalOutstandingLimit",
+            self.global_outstanding_limit,
+        );
+        self.large_request_max_bytes = settings.at_least(
+            0,
+            "zookeeper.largeRequestMaxBytes",
+            self.large_request_max_bytes,
+        );
+        self.large_request_threshold_bytes =
+            settings.above_zero("zookeeper.largeRequestThreshold", None);
+        Ok(())
+    }
+}
+
+impl RequestThrottle {
+    fn take(&mut self, settings: &mut Settings) {
+        self.max_requests = settings.at_least(
+            0,
+            "zookeeper.request_throttle_max_requests",
+            self.max_requests,
+        );
+        self.stall_time_ms = settings.at_least(
+            1,
+            "zookeeper.request_throttle_stall_time",
+            self.stall_time_ms,
+        );
+        self.drop_stale = settings.switch("zookeeper.request_throttle_drop_stale", self.drop_stale);
+        self.stale_latency_check = settings.switch(
+            "zookeeper.request_stale_latency_check",
+            self.stale_latency_check,
+        );
+        self.stale_connection_check = settings.switch(
+            "zookeeper.request_stale_connection_check",
+            self.stale_connection_check,
+        );
+        self.shutdown_timeout_ms = settings.at_least(
+            0,
+            "zookeeper.request_throttler.shutdownTimeout",
+            self.shutdown_timeout_ms,
+        );
+        self.throttled_op_wait_time_ms = settings.at_least(
+            0,
+            "zookeeper.throttled_op_wait_time",
+            self.throttled_op_wait_time_ms,
+        );
+    }
+}
+
+impl ConnectionThrottle {
+    fn take(&mut self, settings: &mut Settings) -> Result<(), ConfigError> {
+        self.tokens = settings.at_least(0, "zookeeper.connection_throttle_tokens", self.tokens);
+        self.fill_time_ms = settings.at_least(
+            1,
+            "zookeeper.connection_throttle_fill_time",
+            self.fill_time_ms,
+        );
+        self.fill_count = settings.at_least(
+            1,
+            "zookeeper.connection_throttle_fill_count",
+            self.fill_count,
+        );
+        self.freeze_time_ms =
+            settings.above_zero("zookeeper.connection_throttle_freeze_time", None);
+        self.drop_increase = fraction(
+            settings,
+            "zookeeper.connection_throttle_drop_increase",
+            self.drop_increase,
+        )?;
+        self.drop_decrease = fraction(
+            settings,
+            "zookeeper.connection_throttle_drop_decrease",
+            self.drop_decrease,
+        )?;
+        self.decrease_ratio = fraction(
+            settings,
+            "zookeeper.connection_throttle_decrease_ratio",
+            self.decrease_ratio,
+        )?;
+        if settings.switch("zookeeper.connection_throttle_weight_enabled", false) {
+            self.weights = Some(ConnectionWeights::given(settings));
+        }
+        Ok(())
+    }
+}
+
+impl ConnectionWeights {
+    fn given(settings: &mut Settings) -> Self {
+        let Self {
+            global_session,
+            renew_session,
+            local_session,
+        } = Self::default();
+        let mut weight = |kind: &str, default| {
+            settings.at_least(
+                1,
+                &format!("zookeeper.connection_throttle_{kind}_session_weight"),
+                default,
+            )
+        };
+        Self {
+            global_session: weight("global", global_session),
+            renew_session: weight("renew", renew_session),
+            local_session: weight("local", local_session),
+        }
+    }
+}
+
+/// The one kind of number in which ZooKeeper does not forgive a typo.
+fn fraction(settings: &Settings, name: &str, default: f64) -> Result<f64, ConfigError> {
+    let Some(given) = settings.property(name) else {
+        return Ok(default);
+    };
+    let value = given
+        .value
+        .parse::<f64>()
+        .ok()
+        .filter(|value| value.is_finite());
+    value.ok_or_else(|| given.wrong("not a decimal number; write one such as 0.02"))
+}
+
+impl TxnLog {
+    fn take(&mut self, settings: &mut Settings) {
+        let pre_alloc = settings.read("zookeeper.preAllocSize", "a number of KB", |text| {
+            text.parse::<i64>().ok()
+        });
+        self.pre_alloc_kb =
+            pre_alloc.map_or(self.pre_alloc_kb, |kb| u64::try_from(kb).unwrap_or(0));
+        self.size_limit_kb = settings.long_above_zero("zookeeper.txnLogSizeLimitInKb", None);
+        self.force_sync = settings
+            .property("zookeeper.forceSync")
+            .is_none_or(|given| given.value != "no");
+        self.fsync_warning_threshold_ms =
+            fsync_warning_threshold_ms(settings).unwrap_or(self.fsync_warning_threshold_ms);
+        self.flush_delay_ms = settings
+            .long_above_zero("zookeeper.flushDelay", None)
+            .unwrap_or(0);
+        self.max_write_queue_poll_time_ms = settings
+            .long_above_zero(
+                "zookeeper.maxWriteQueuePollTime",
+                Some(self.flush_delay_ms / 3),
+            )
+            .unwrap_or(0);
+        self.max_batch_size = settings.at_least(1, "zookeeper.maxBatchSize", self.max_batch_size);
+        self.warn(settings);
+    }
+
+    /// Giving up durability deserves a line, and so does the wrong word for it.
+    fn warn(self, settings: &mut Settings) {
+        let Some(given) = settings.property("zookeeper.forceSync") else {
+            return;
+        };
+        let text = match given.value.as_str() {
+            "yes" => return,
+            "no" => "acknowledged writes can be lost when the machine stops",
+            _ => "read as yes, as ZooKeeper does; write yes or no",
+        };
+        settings.note(given.warning(text));
+    }
+}
+
+/// The old name works by `-D` only.
+fn fsync_warning_threshold_ms(settings: &mut Settings) -> Option<u64> {
+    let number = settings.long("zookeeper.fsync.warningthresholdms");
+    let number = number.or_else(|| settings.long("fsync.warningthresholdms"))?;
+    Some(u64::try_from(number).unwrap_or(0))
+}
+
+impl Snapshots {
+    fn take(&mut self, settings: &mut Settings) {
+        self.snap_count = snap_count(settings, self.snap_count);
+        self.size_limit_kb =
+            settings.long_above_zero("zookeeper.snapSizeLimitInKb", self.size_limit_kb);
+        self.compression = compression(settings);
+        self.trust_empty = settings.switch("zookeeper.snapshot.trust.empty", self.trust_empty);
+        self.serialize_last_processed_zxid = settings.switch(
+            "zookeeper.serializeLastProcessedZxid.enabled",
+            self.serialize_last_processed_zxid,
+        );
+        self.db_autocreate = settings.switch("zookeeper.db.autocreate", self.db_autocreate);
+    }
+}
+
+/// Decimal only, unlike its neighbours; half of it is random, so it cannot be 1.
+fn snap_count(settings: &mut Settings, default: u32) -> u32 {
+    const NAME: &str = "zookeeper.snapCount";
+    let decimal = |text: &str| text.parse::<i32>().ok();
+    let Some(count) = settings.read(NAME, "a decimal number", decimal) else {
+        return default;
+    };
+    if count < 2
+        && let Some(given) = settings.property(NAME)
+    {
+        settings.note(given.warning("2 is used, the least there is"));
+    }
+    u32::try_from(count).unwrap_or(0).max(2)
+}
+
+fn compression(settings: &mut Settings) -> Compression {
+    let Some(given) = settings.property("zookeeper.snapshot.compression.method") else {
+        return Compression::None;
+    };
+    match given.value.to_ascii_lowercase().as_str() {
+        "gz" => Compression::Gzip,
+        "snappy" => Compression::Snappy,
+        "" => Compression::None,
+        _ => {
+            settings.note(
+                given.warning("snapshots are written plain, as ZooKeeper does; write gz or snappy"),
+            );
+            Compression::None
+        }
+    }
+}
+
+impl Access {
+    fn take(&mut self, settings: &mut Settings) -> Result<(), ConfigError> {
+        self.skip_acl = skip_acl(settings);
+        self.digest_provider_enabled = settings.switch(
+            "zookeeper.DigestAuthenticationProvider.enabled",
+            self.digest_provider_enabled,
+        );
+        self.digest_alg = digest_alg(settings)?;
+        let super_digest = settings.property("zookeeper.DigestAuthenticationProvider.superDigest");
+        self.super_digest = super_digest.map(|given| Secret::new(given.value));
+        Ok(())
+    }
+}
+
+fn skip_acl(settings: &mut Settings) -> bool {
+    let Some(given) = settings.property("zookeeper.skipACL") else {
+        return false;
+    };
+    let text = match given.value.as_str() {
+        "no" => return false,
+        "yes" => "no ACL is checked, every client may do everything",
+        _ => "read as no, as ZooKeeper does; write yes or no",
+    };
+    settings.note(given.warning(text));
+    given.value == "yes"
+}
+
+/// Java takes the names with or without the dash, in any case.
+fn digest_alg(settings: &Settings) -> Result<DigestAlg, ConfigError> {
+    let Some(given) = settings.property("zookeeper.DigestAuthenticationProvider.digestAlg") else {
+        return Ok(DigestAlg::default());
+    };
+    match given
+        .value
+        .to_ascii_uppercase()
+        .replacen("SHA-", "SHA", 1)
+        .as_str()
+    {
+        "SHA" | "SHA1" => Ok(DigestAlg::Sha1),
+        "SHA224" => Ok(DigestAlg::Sha224),
+        "SHA256" => Ok(DigestAlg::Sha256),
+        "SHA384" => Ok(DigestAlg::Sha384),
+        "SHA512" => Ok(DigestAlg::Sha512),
+        _ => Err(given.wrong("write SHA1, SHA-224, SHA-256, SHA-384 or SHA-512")),
+    }
+}
+
+impl Features {
+    fn take(&mut self, settings: &mut Settings) {
+        self.digest = settings.switch("zookeeper.digest.enabled", self.digest);
+        self.close_session_txn =
+            settings.switch("zookeeper.closeSessionTxn.enabled", self.close_session_txn);
+        self.extended_types =
+            settings.switch("zookeeper.extendedTypesEnabled", self.extended_types);
+        self.emulate_353_ttl_nodes =
+            settings.switch("zookeeper.emulate353TTLNodes", self.emulate_353_ttl_nodes);
+        self.enforce_quota = settings.switch("zookeeper.enforceQuota", self.enforce_quota);
+        self.read_only_mode = settings.switch("readonlymode.enabled", self.read_only_mode);
+    }
+}
+
+impl Reaper {
+    fn take(&mut self, settings: &mut Settings) {
+        self.check_interval_ms =
+            settings.at_least(1, "znode.container.checkIntervalMs", self.check_interval_ms);
+        self.max_per_minute =
+            settings.at_least(1, "znode.container.maxPerMinute", self.max_per_minute);
+        self.max_never_used_interval_ms =
+            settings.long_above_zero("znode.container.maxNeverUsedIntervalMs", None);
+    }
+}
+
+fn words(settings: &mut Settings, read_only_mode: bool) -> Words {
+    let Some(given) = settings.property("zookeeper.4lw.commands.whitelist") else {
+        return default_words(read_only_mode);
+    };
+    let listed = given
+        .value
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty());
+    if given.value.trim() == "*" {
+        return Words::All;
+    }
+    let Words::Listed(mut words) = default_words(read_only_mode) else {
+        return Words::All;
+    };
+    words.extend(listed.map(str::to_owned));
+    Words::Listed(words)
+}
+
+fn default_words(read_only_mode: bool) -> Words {
+    match Words::default() {
+        Words::Listed(mut words) if read_only_mode => {
+            words.insert("isro".to_owned());
+            Words::Listed(words)
+        }
+        words => words,
+    }
+}
