@@ -1,0 +1,148 @@
+use std::io::{self, Read};
+
+use simd_adler32::Adler32;
+use wire::{Limits, Reader, Record, Text};
+
+/// Read at once, in bytes.
+const BUFFER: usize = 256 << 10;
+
+/// Reads a snapshot's fields from a stream, summing up what was read. Holds one buffer and one
+/// field, whose memory grows only as its bytes arrive.
+pub(crate) struct Source<R> {
+    input: R,
+    buffer: Vec<u8>,
+    /// What of the buffer has been read.
+    read: usize,
+    /// What of it is in the sum.
+    summed: usize,
+    sum: Adler32,
+    /// Where the buffer starts in the stream.
+    buffer_at: u64,
+    field: Vec<u8>,
+}
+
+/// Why a snapshot cannot be read: the system, or the bytes.
+pub(crate) enum Unreadable {
+    Io(io::Error),
+    Damaged(String),
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(source: io::Error) -> Unreadable {
+        match source.kind() {
+            // What the unpackers say of bytes that were never packed.
+            io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::Other => Unreadable::Damaged(source.to_string()),
+            _ => Unreadable::Io(source),
+        }
+    }
+}
+
+impl<R: Read> Source<R> {
+    pub(crate) fn new(input: R) -> Source<R> {
+        Source {
+            input,
+            buffer: Vec::with_capacity(BUFFER),
+            read: 0,
+            summed: 0,
+            sum: Adler32::new(),
+            buffer_at: 0,
+            field: Vec::new(),
+        }
+    }
+
+    /// How many bytes of the uncompressed content have been read.
+    pub(crate) fn offset(&self) -> u64 {
+        self.buffer_at + self.read as u64
+    }
+
+    /// Adler32 of all bytes read so far.
+    pub(crate) fn checksum(&mut self) -> u32 {
+        self.sum.write(&self.buffer[self.summed..self.read]);
+        self.summed = self.read;
+        self.sum.finish()
+    }
+
+    pub(crate) fn int(&mut self) -> Result<i32, Unreadable> {
+        Ok(i32::from_be_bytes(self.array()?))
+    }
+
+    pub(crate) fn long(&mut self) -> Result<i64, Unreadable> {
+        Ok(i64::from_be_bytes(self.array()?))
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
+        while self.buffer.len() - self.read < N {
+            if !self.fill()? {
+                return Err(cut_short());
+            }
+        }
+        let rest = &self.buffer[self.read..];
+        let bytes = *rest.first_chunk().ok_or_else(cut_short)?;
+        self.read += N;
+        Ok(bytes)
+    }
+
+    /// A string; null is none.
+    pub(crate) fn text(&mut self) -> Result<Option<Text<'_>>, Unreadable> {
+        self.field()?;
+        // No limit but the bytes that are there: they have all been read.
+        let unlimited = Limits::new(u32::MAX, 0);
+        let mut reader = Reader::new(&self.field, unlimited);
+        Record::read(&mut reader).map_err(|e: wire::DecodeError| Unreadable::Damaged(e.to_string()))
+    }
+
+    /// A buffer; null is none.
+    pub(crate) fn buffer(&mut self) -> Result<Option<&[u8]>, Unreadable> {
+        let present = self.field()?;
+        Ok(present.then(|| &self.field[4..]))
+    }
+
+    /// Bytes left in the stream, counted up to `most` and a buffer's length.
+    pub(crate) fn rest(&mut self, most: usize) -> Result<usize, Unreadable> {
+        while self.buffer.len() - self.read < most && self.fill()? {}
+        Ok(self.buffer.len() - self.read)
+    }
+
+    /// Reads a field with its length into `self.field`; false when it is null.
+    fn field(&mut self) -> Result<bool, Unreadable> {
+        let length = self.int()?;
+        self.field.clear();
+        self.field.extend_from_slice(&length.to_be_bytes());
+        if length == -1 {
+            return Ok(false);
+        }
+        let claim = format!("a field claims a length of {length}");
+        let mut missing = usize::try_from(length).map_err(|_| Unreadable::Damaged(claim))?;
+        while missing > 0 {
+            let rest = &self.buffer[self.read..];
+            let taken = rest.len().min(missing);
+            self.field.extend_from_slice(&rest[..taken]);
+            self.read += taken;
+            missing -= taken;
+            if missing > 0 && !self.fill()? {
+                return Err(cut_short());
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads on, behind what is still unread; false at the end of the stream.
+    fn fill(&mut self) -> Result<bool, Unreadable> {
+        self.checksum();
+        self.buffer.drain(..self.read);
+        self.buffer_at += self.read as u64;
+        (self.read, self.summed) = (0, 0);
+        let kept = self.buffer.len();
+        self.buffer.resize(kept + BUFFER, 0);
+        let taken = self.input.read(&mut self.buffer[kept..]);
+        self.buffer.truncate(kept + *taken.as_ref().unwrap_or(&0));
+        Ok(taken? > 0)
+    }
+}
+
+fn cut_short() -> Unreadable {
+    Unreadable::Damaged("the file ends too early".to_owned())
+}
