@@ -66,7 +66,7 @@ pub enum ConfigError {
     },
     /// The configuration describes an ensemble.
     #[error(
-        "{origin}: this configuration describes an ensemble ({members} server lines); this version runs one \
+        "{origin}: this configuration describes an ensemble (server lines: {members}); this version runs one \
          server alone, ensembles come in a later one: leave one server line, or none, and standaloneEnabled=true"
     )]
     Ensemble {

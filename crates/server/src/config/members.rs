@@ -12,11 +12,14 @@ pub struct Member {
     pub id: i64,
     /// Whether it votes; observers do not.
     pub votes: bool,
-    /// Host and port for clients, if the line has that part; without a host it is every address.
-    pub client: Option<(Option<String>, u16)>,
+    /// Where clients connect, if the line has that part.
+    pub client: Option<ClientPart>,
     /// The line.
     pub given: Given,
 }
+
+/// Host and port for clients; without a host it is every address.
+pub type ClientPart = (Option<String>, u16);
 
 const FORM: &str =
     "write host:quorumPort:electionPort[:participant|observer][;[clientHost:]clientPort]";
@@ -156,7 +159,7 @@ fn read_address(given: &Given, address: &str) -> Result<bool, ConfigError> {
     }
 }
 
-fn read_client(given: &Given, part: &str) -> Result<(Option<String>, u16), ConfigError> {
+fn read_client(given: &Given, part: &str) -> Result<ClientPart, ConfigError> {
     if !part.contains(':') {
         return Ok((None, read_port(given, part)?));
     }
@@ -198,7 +201,7 @@ mod tests {
         }
     }
 
-    fn member(value: &str) -> Option<(bool, Option<(Option<String>, u16)>)> {
+    fn member(value: &str) -> Option<(bool, Option<ClientPart>)> {
         let members = members(&[line("server.3", value)], false).ok()?;
         Some((members[0].votes, members[0].client.clone()))
     }

@@ -5,6 +5,7 @@
 //! [`ServerConfig::from_file`] and [`ServerConfig::default_for`] make the configuration. Nothing
 //! here opens a socket or writes a file; what is read goes through [`Surroundings`].
 
+mod address;
 mod command_line;
 mod error;
 mod members;

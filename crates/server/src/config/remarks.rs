@@ -6,7 +6,7 @@ use super::error::{ConfigError, shown};
 use super::notice::Notice;
 use super::number::{is_boolean, is_true};
 use super::origin::Origin;
-use super::settings::Settings;
+use super::settings::{BYTE_ORDER_MARK, Settings};
 use super::system::is_of_the_jvm;
 use super::table::{self, How, Key, State};
 
@@ -74,7 +74,9 @@ impl Remarks {
 
     /// ZooKeeper sets a property that nobody reads; most often the key is misspelt.
     fn unknown_in_file(&mut self, key: &str, origin: &Origin) {
-        let hint = if let Some(rest) = key.strip_prefix("zookeeper.") {
+        let hint = if key.starts_with(BYTE_ORDER_MARK) {
+            "the file begins with a byte order mark; save it without".to_owned()
+        } else if let Some(rest) = key.strip_prefix("zookeeper.") {
             format!("in this file the prefix is left out: write {rest}")
         } else if table::find_property(key).is_some() {
             format!("it works as -D{key} only, not in this file")

@@ -388,6 +388,14 @@ pub enum DigestAlg {
     Sha384,
     /// `SHA-512`.
     Sha512,
+    /// `SHA3-224`.
+    Sha3With224,
+    /// `SHA3-256`.
+    Sha3With256,
+    /// `SHA3-384`.
+    Sha3With384,
+    /// `SHA3-512`.
+    Sha3With512,
 }
 
 /// A value that no log line may show: `Debug` hides it.

@@ -13,6 +13,9 @@ use super::properties::{Entry, Properties};
 use super::system::SystemProperties;
 use super::table::{self, How, Kind};
 
+/// U+FEFF in UTF-8, read as ISO-8859-1.
+pub const BYTE_ORDER_MARK: &str = "\u{ef}\u{bb}\u{bf}";
+
 /// A value, with what a message about it must name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
@@ -107,6 +110,27 @@ impl Settings {
             properties,
             notices,
         })
+    }
+
+    /// The error that a key of the file is not set.
+    #[must_use]
+    pub fn missing(&self, key: &str, wanted: &str) -> ConfigError {
+        let wanted = if self.begins_with_byte_order_mark() {
+            "the file begins with a byte order mark, which is a part of its first key; save it without"
+        } else {
+            wanted
+        };
+        ConfigError::Missing {
+            origin: self.place(),
+            key: key.to_owned(),
+            wanted: wanted.to_owned(),
+        }
+    }
+
+    /// For Java the mark that some editors write is a part of the first key.
+    fn begins_with_byte_order_mark(&self) -> bool {
+        let marked = |entry: &Entry| entry.line == 1 && entry.key.starts_with(BYTE_ORDER_MARK);
+        self.file.entries().iter().any(marked)
     }
 
     /// Where something missing would have to stand.
@@ -278,10 +302,13 @@ fn check_kind(kind: Kind, given: &Given) -> Result<(), ConfigError> {
     let (fits, wanted) = match kind {
         Kind::Int => (
             given.value.parse::<i32>().is_ok(),
-            "not a decimal number of at most 2147483647",
+            "write a whole number in decimal digits, without a unit, at most 2147483647",
         ),
-        Kind::Long => (given.value.parse::<i64>().is_ok(), "not a decimal number"),
-        Kind::Bool => (is_boolean(&given.value), "neither true nor false"),
+        Kind::Long => (
+            given.value.parse::<i64>().is_ok(),
+            "write a whole number in decimal digits, without a unit",
+        ),
+        Kind::Bool => (is_boolean(&given.value), "write true or false"),
         Kind::Text => (true, ""),
     };
     if fits {
@@ -352,7 +379,7 @@ mod tests {
         );
         assert_eq!(
             error.expect_err("not a number").to_string(),
-            "zoo.cfg, line 2: clientPort=1 # x: not a decimal number of at most 2147483647; a comment needs a line of its own"
+            "zoo.cfg, line 2: clientPort=1 # x: write a whole number in decimal digits, without a unit, at most 2147483647; a comment needs a line of its own"
         );
     }
 

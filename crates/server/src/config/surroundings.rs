@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
+use super::error::ConfigError;
+
 /// The little that reading a configuration asks of the machine; a test gives its own.
 pub trait Surroundings {
     /// The whole of a file.
@@ -20,6 +22,17 @@ pub trait Surroundings {
 
     /// Where relative paths begin.
     fn working_dir(&self) -> &Path;
+}
+
+/// Reads a file that the configuration cannot do without.
+///
+/// # Errors
+/// [`ConfigError::Unreadable`].
+pub fn read_file(on: &impl Surroundings, path: &Path) -> Result<Vec<u8>, ConfigError> {
+    on.read(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// The machine that the process runs on.

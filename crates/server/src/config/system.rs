@@ -116,7 +116,8 @@ pub fn jvm_word(word: &str) -> JvmWord<'_> {
     {
         return JvmWord::Flag(word);
     }
-    if word.starts_with('-') && word != "-" {
+    // A lone number is an argument that went wrong: its own message is the better one.
+    if word.starts_with('-') && word.parse::<i64>().is_err() {
         JvmWord::Unknown(word)
     } else {
         JvmWord::Operand(word)

@@ -182,7 +182,7 @@ fn fraction(settings: &Settings, name: &str, default: f64) -> Result<f64, Config
         .parse::<f64>()
         .ok()
         .filter(|value| value.is_finite());
-    value.ok_or_else(|| given.wrong("not a decimal number; write one such as 0.02"))
+    value.ok_or_else(|| given.wrong("write a decimal number such as 0.02"))
 }
 
 impl TxnLog {
@@ -322,7 +322,11 @@ fn digest_alg(settings: &Settings) -> Result<DigestAlg, ConfigError> {
         "SHA256" => Ok(DigestAlg::Sha256),
         "SHA384" => Ok(DigestAlg::Sha384),
         "SHA512" => Ok(DigestAlg::Sha512),
-        _ => Err(given.wrong("write SHA1, SHA-224, SHA-256, SHA-384 or SHA-512")),
+        "SHA3-224" => Ok(DigestAlg::Sha3With224),
+        "SHA3-256" => Ok(DigestAlg::Sha3With256),
+        "SHA3-384" => Ok(DigestAlg::Sha3With384),
+        "SHA3-512" => Ok(DigestAlg::Sha3With512),
+        _ => Err(given.wrong("write SHA1, or SHA or SHA3 with -224, -256, -384 or -512")),
     }
 }
 
