@@ -1,0 +1,212 @@
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use base::{SessionId, Zxid};
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use wire::{Acl, ErrorCode, Perms, StatPersisted};
+
+use crate::acl_table::AclList;
+use crate::digest;
+use crate::owner::Owner;
+use crate::tree::{NodeRef, Tree, length};
+
+/// A node as it will be once every pending transaction is applied.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    /// The last transaction that changes it.
+    pub(crate) zxid: Zxid,
+    /// Whether it will be there.
+    pub(crate) exists: bool,
+    pub(crate) stat: StatPersisted,
+    pub(crate) children: i32,
+    pub(crate) acl: AclList,
+    pub(crate) digest_prefix: u32,
+    pub(crate) data_len: i64,
+}
+
+impl Pending {
+    fn of(node: NodeRef<'_>) -> Pending {
+        Pending {
+            zxid: Zxid::ZERO,
+            exists: true,
+            stat: node.stat_persisted(),
+            children: node.child_count(),
+            acl: node.acl().clone(),
+            digest_prefix: node.digest_prefix(),
+            data_len: node.data().map_or(0, length),
+        }
+    }
+}
+
+type Path = Arc<str>;
+
+/// What pending transactions will have changed: prepared against, never applied from.
+///
+/// It can be dropped whole and begun anew from the tree, which is what a change of leader does.
+pub struct Overlay {
+    nodes: HashMap<Path, Pending, FixedState>,
+    /// Every change in order, so that entries can go once the tree has caught up with them.
+    changes: VecDeque<(Zxid, Path)>,
+    /// Ephemeral nodes whose creation is pending.
+    created: HashMap<SessionId, BTreeSet<Path>, FixedState>,
+    /// The tree's digest after the last pending transaction.
+    digest: u64,
+    /// What a multi under way has replaced, newest last.
+    undo: Option<Undo>,
+    open_acl: AclList,
+}
+
+struct Undo {
+    replaced: Vec<(Path, Option<Pending>)>,
+    changes_before: usize,
+    digest: u64,
+}
+
+impl Overlay {
+    /// An overlay without pending changes over `tree`.
+    #[must_use]
+    pub fn new(tree: &Tree) -> Overlay {
+        let hasher = || FixedState::with_seed(tree.options.hash_seed);
+        Overlay {
+            nodes: HashMap::with_hasher(hasher()),
+            changes: VecDeque::new(),
+            created: HashMap::with_hasher(hasher()),
+            digest: tree.digest(),
+            undo: None,
+            open_acl: Arc::from([Acl::world(Perms::ALL)]),
+        }
+    }
+
+    /// The digest that the tree will have once all that is pending is applied.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Number of changes of nodes that the tree has not caught up with.
+    #[must_use]
+    pub fn pending_changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Forgets what the tree now holds: all changes up to `applied`.
+    pub fn caught_up(&mut self, applied: Zxid) {
+        while self
+            .changes
+            .front()
+            .is_some_and(|(zxid, _)| *zxid <= applied)
+        {
+            let Some((zxid, path)) = self.changes.pop_front() else {
+                return;
+            };
+            if self.nodes.get(&path).is_some_and(|node| node.zxid == zxid) {
+                self.forget(&path);
+            }
+        }
+    }
+
+    fn forget(&mut self, path: &Path) -> Option<Pending> {
+        let node = self.nodes.remove(path)?;
+        let session = SessionId(node.stat.ephemeral_owner);
+        if let Some(paths) = self.created.get_mut(&session) {
+            paths.remove(path);
+            if paths.is_empty() {
+                self.created.remove(&session);
+            }
+        }
+        Some(node)
+    }
+
+    /// The node at `path` as it will be.
+    pub(crate) fn node(&self, tree: &Tree, path: &str) -> Result<Pending, ErrorCode> {
+        let path = if path == "/" { "" } else { path };
+        match self.nodes.get(path) {
+            Some(node) if node.exists => Ok(node.clone()),
+            Some(_) => Err(ErrorCode::NoNode),
+            None => tree.node(path).map(Pending::of).ok_or(ErrorCode::NoNode),
+        }
+    }
+
+    /// Notes that the transaction `zxid` leaves the node at `path` so. The digest follows.
+    pub(crate) fn change(&mut self, tree: &Tree, path: &str, zxid: Zxid, node: Pending) {
+        let path = if path == "/" { "" } else { path };
+        let node = Pending { zxid, ..node };
+        if tree.digests(path) {
+            if let Ok(before) = self.node(tree, path) {
+                let gone = digest::contribution(before.digest_prefix, &before.stat);
+                self.digest = self.digest.wrapping_sub(gone);
+            }
+            if node.exists {
+                let come = digest::contribution(node.digest_prefix, &node.stat);
+                self.digest = self.digest.wrapping_add(come);
+            }
+        }
+        let path: Path = match self.nodes.get_key_value(path) {
+            Some((known, _)) => known.clone(),
+            None => path.into(),
+        };
+        let replaced = self.forget(&path);
+        if let Some(undo) = &mut self.undo {
+            undo.replaced.push((path.clone(), replaced));
+        }
+        self.changes.push_back((zxid, path.clone()));
+        self.remember(tree, path, node);
+    }
+
+    fn remember(&mut self, tree: &Tree, path: Path, node: Pending) {
+        let owner = Owner::read(node.stat.ephemeral_owner, tree.options.types);
+        if let (Owner::Session(session), true) = (owner, node.exists) {
+            self.created
+                .entry(session)
+                .or_default()
+                .insert(path.clone());
+        }
+        self.nodes.insert(path, node);
+    }
+
+    /// From here on changes can be taken back, until [`Overlay::keep`] or [`Overlay::take_back`].
+    pub(crate) fn begin(&mut self) {
+        let (changes_before, digest) = (self.changes.len(), self.digest);
+        self.undo = Some(Undo {
+            replaced: Vec::new(),
+            changes_before,
+            digest,
+        });
+    }
+
+    /// Keeps what was changed since [`Overlay::begin`].
+    pub(crate) fn keep(&mut self) {
+        self.undo = None;
+    }
+
+    /// Takes back what was changed since [`Overlay::begin`].
+    pub(crate) fn take_back(&mut self, tree: &Tree) {
+        let Some(undo) = self.undo.take() else { return };
+        for (path, replaced) in undo.replaced.into_iter().rev() {
+            self.forget(&path);
+            if let Some(node) = replaced {
+                self.remember(tree, path, node);
+            }
+        }
+        self.changes.truncate(undo.changes_before);
+        self.digest = undo.digest;
+    }
+
+    /// The ephemeral nodes that `session` will own, in the order in which they are to go.
+    pub(crate) fn ephemerals(&self, tree: &Tree, session: SessionId) -> BTreeSet<Path> {
+        let created = self.created.get(&session).into_iter().flatten().cloned();
+        let gone = |path: &Path| self.nodes.get(path).is_some_and(|node| !node.exists);
+        let there = tree.ephemerals(session).map(Path::from);
+        there.filter(|path| !gone(path)).chain(created).collect()
+    }
+
+    /// A list to keep: the open one, which nearly every node has, is shared.
+    pub(crate) fn keep_acl(&self, acl: &[Acl<'_>]) -> AclList {
+        if *acl == *self.open_acl {
+            return self.open_acl.clone();
+        }
+        acl.iter().map(|entry| entry.clone().into_owned()).collect()
+    }
+}

@@ -1,0 +1,396 @@
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use base::{SessionId, Zxid};
+use foldhash::quality::FixedState;
+use hashbrown::{HashMap, HashSet};
+use wire::{Acl, Perms, Stat, StatPersisted};
+
+use crate::acl_table::{AclId, AclList, AclTable};
+use crate::digest;
+use crate::options::Options;
+use crate::owner::Owner;
+use crate::quota::{self, LimitedPaths};
+use crate::store::{Body, Node, NodeId, Store};
+
+/// The nodes that are always there and cannot be deleted.
+pub(crate) const PROTECTED: [&str; 4] = ["/", "/zookeeper", quota::ROOT, CONFIG];
+/// Where the ensemble's configuration is kept.
+const CONFIG: &str = "/zookeeper/config";
+
+pub(crate) type IdSet = HashSet<NodeId, FixedState>;
+
+/// The replicated state of a server: znodes and sessions.
+///
+/// Reads take `&self`; nothing but [`Tree::apply`](crate::Tree::apply) changes it.
+pub struct Tree {
+    pub(crate) options: Options,
+    pub(crate) store: Store,
+    pub(crate) acls: AclTable,
+    pub(crate) sessions: HashMap<SessionId, i32, FixedState>,
+    pub(crate) ephemerals: HashMap<SessionId, IdSet, FixedState>,
+    /// Containers and TTL nodes: what the reaper looks at.
+    pub(crate) reapable: IdSet,
+    pub(crate) limited: LimitedPaths,
+    pub(crate) digest: u64,
+    pub(crate) last_zxid: Zxid,
+    pub(crate) path_bytes: usize,
+    pub(crate) data_bytes: usize,
+}
+
+impl Tree {
+    /// The tree of a server that has never run.
+    #[must_use]
+    pub fn new(options: Options) -> Tree {
+        let mut tree = Tree::bare(options);
+        let open = StatPersisted::default();
+        let config = StatPersisted {
+            aversion: -1,
+            ..open
+        };
+        let zookeeper = tree.place(NodeId::ROOT, "/zookeeper", None, Some(b""), open);
+        tree.place(zookeeper, quota::ROOT, None, Some(b""), open);
+        tree.place(
+            zookeeper,
+            CONFIG,
+            Some(&[Acl::world(Perms::READ)]),
+            Some(b""),
+            config,
+        );
+        tree
+    }
+
+    /// A tree with nothing but its root.
+    pub(crate) fn bare(options: Options) -> Tree {
+        let hasher = || FixedState::with_seed(options.hash_seed);
+        let stat = StatPersisted::default();
+        let prefix = digest::prefix("", Some(b""));
+        let root = Node::new(Body::new("", Some(b"")), stat, AclId::OPEN, prefix);
+        Tree {
+            options,
+            store: Store::new(options.hash_seed, root),
+            acls: AclTable::new(options.hash_seed),
+            sessions: HashMap::with_hasher(hasher()),
+            ephemerals: HashMap::with_hasher(hasher()),
+            reapable: HashSet::with_hasher(hasher()),
+            limited: LimitedPaths::new(options.hash_seed),
+            digest: if options.digest_disabled {
+                0
+            } else {
+                digest::contribution(prefix, &stat)
+            },
+            last_zxid: Zxid::ZERO,
+            path_bytes: 1,
+            data_bytes: 0,
+        }
+    }
+
+    /// The transaction that the tree's state is the result of.
+    #[must_use]
+    pub fn last_zxid(&self) -> Zxid {
+        self.last_zxid
+    }
+
+    /// The options it was made with.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The digest over all nodes; 0 when digests are disabled.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Number of nodes as Java counts them: the root twice.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.store.len() + 1
+    }
+
+    /// Length of all paths and all data, in bytes.
+    #[must_use]
+    pub fn data_size(&self) -> usize {
+        self.path_bytes + self.data_bytes
+    }
+
+    /// Number of ephemeral nodes.
+    #[must_use]
+    pub fn ephemeral_count(&self) -> usize {
+        self.ephemerals.values().map(HashSet::len).sum()
+    }
+
+    /// All sessions with their timeouts in milliseconds.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, i32)> + '_ {
+        self.sessions
+            .iter()
+            .map(|(id, timeout_ms)| (*id, *timeout_ms))
+    }
+
+    /// Whether the session exists, as of the last transaction.
+    #[must_use]
+    pub fn has_session(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    /// The node at `path`. As in Java the empty path names the root.
+    #[must_use]
+    pub fn node(&self, path: &str) -> Option<NodeRef<'_>> {
+        self.store.find(path).map(|id| self.node_ref(id))
+    }
+
+    /// Paths of the session's ephemeral nodes, in no order.
+    pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = String> + '_ {
+        self.ephemerals
+            .get(&session)
+            .into_iter()
+            .flatten()
+            .map(|id| self.store.path(*id))
+    }
+
+    /// Sessions that own ephemeral nodes, in no order.
+    pub fn ephemeral_owners(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.ephemerals.keys().copied()
+    }
+
+    /// Paths with limits, with limits and usage: for the quota metrics.
+    pub fn quotas(&self) -> impl Iterator<Item = (&str, quota::Limits, quota::Limits)> {
+        let read = |path: &str| Some(quota::Limits::parse(self.node(path)?.data()?));
+        self.limited.iter().filter_map(move |path| {
+            let limits = read(&quota::limits_path(path))?;
+            let used = read(&quota::stats_path(path)).unwrap_or(quota::Limits::counted(0, 0));
+            Some((path, limits, used))
+        })
+    }
+
+    /// Containers and TTL nodes that are due to go: childless, and long enough unused.
+    ///
+    /// `never_used_ms` is how long a container that never had a child may stay; 0 is for ever.
+    #[must_use]
+    pub fn reap_candidates(&self, wall_ms: i64, never_used_ms: i64) -> Vec<String> {
+        let due = |id: &&NodeId| {
+            let node = self.store.node(**id);
+            let idle_ms = wall_ms.saturating_sub(node.stat.mtime);
+            node.children == 0
+                && match Owner::read(node.stat.ephemeral_owner, self.options.types) {
+                    Owner::Children if node.stat.cversion > 0 => true,
+                    Owner::Children => never_used_ms > 0 && idle_ms > never_used_ms,
+                    Owner::Ttl(ttl_ms) => idle_ms > ttl_ms,
+                    Owner::Nobody | Owner::Session(_) => false,
+                }
+        };
+        self.reapable
+            .iter()
+            .filter(due)
+            .map(|id| self.store.path(*id))
+            .collect()
+    }
+
+    pub(crate) fn node_ref(&self, id: NodeId) -> NodeRef<'_> {
+        NodeRef { tree: self, id }
+    }
+
+    /// Adds a node below `parent`, without touching the parent's stat.
+    pub(crate) fn place(
+        &mut self,
+        parent: NodeId,
+        path: &str,
+        acl: Option<&[Acl<'_>]>,
+        data: Option<&[u8]>,
+        stat: StatPersisted,
+    ) -> NodeId {
+        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+        let acl = self.acls.acquire(acl);
+        let prefix = if self.digests(path) {
+            digest::prefix(path, data)
+        } else {
+            0
+        };
+        let node = Node::new(Body::new(name, data), stat, acl, prefix);
+        if self.digests(path) {
+            self.digest = self
+                .digest
+                .wrapping_add(digest::contribution(prefix, &stat));
+        }
+        let id = self.store.insert(parent, path, node);
+        self.path_bytes += path.len();
+        self.data_bytes += data.map_or(0, <[u8]>::len);
+        match Owner::read(stat.ephemeral_owner, self.options.types) {
+            Owner::Nobody => {}
+            Owner::Session(session) => {
+                let new = || HashSet::with_hasher(FixedState::with_seed(self.options.hash_seed));
+                self.ephemerals
+                    .entry(session)
+                    .or_insert_with(new)
+                    .insert(id);
+            }
+            Owner::Children | Owner::Ttl(_) => {
+                self.reapable.insert(id);
+            }
+        }
+        id
+    }
+
+    /// Takes the childless node out, without touching its parent's stat.
+    pub(crate) fn displace(&mut self, id: NodeId, path: &str) -> Node {
+        let node = self.store.remove(id, path);
+        self.acls.release(node.acl);
+        if self.digests(path) {
+            let gone = digest::contribution(node.digest_prefix, &node.stat);
+            self.digest = self.digest.wrapping_sub(gone);
+        }
+        self.path_bytes -= path.len();
+        self.data_bytes -= node.body.data().map_or(0, <[u8]>::len);
+        match Owner::read(node.stat.ephemeral_owner, self.options.types) {
+            Owner::Nobody => {}
+            Owner::Session(session) => self.forget_ephemeral(session, id),
+            Owner::Children | Owner::Ttl(_) => {
+                self.reapable.remove(&id);
+            }
+        }
+        node
+    }
+
+    fn forget_ephemeral(&mut self, session: SessionId, id: NodeId) {
+        if let Some(ids) = self.ephemerals.get_mut(&session) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.ephemerals.remove(&session);
+            }
+        }
+    }
+
+    /// Changes a node's stat, and the digest with it.
+    pub(crate) fn restat(&mut self, id: NodeId, path: &str, f: impl FnOnce(&mut StatPersisted)) {
+        let digests = self.digests(path);
+        let node = self.store.node_mut(id);
+        let before = node.stat;
+        f(&mut node.stat);
+        if digests {
+            let gone = digest::contribution(node.digest_prefix, &before);
+            let come = digest::contribution(node.digest_prefix, &node.stat);
+            self.digest = self.digest.wrapping_sub(gone).wrapping_add(come);
+        }
+    }
+
+    /// Replaces a node's data, and brings the digest up to date; the stat stays.
+    pub(crate) fn redata(&mut self, id: NodeId, path: &str, data: Option<&[u8]>) {
+        let node = self.store.node(id);
+        let (stat, old_prefix) = (node.stat, node.digest_prefix);
+        self.data_bytes -= node.body.data().map_or(0, <[u8]>::len);
+        self.data_bytes += data.map_or(0, <[u8]>::len);
+        self.store.set_data(id, data);
+        if self.digests(path) {
+            let prefix = digest::prefix(path, data);
+            self.store.node_mut(id).digest_prefix = prefix;
+            let gone = digest::contribution(old_prefix, &stat);
+            let come = digest::contribution(prefix, &stat);
+            self.digest = self.digest.wrapping_sub(gone).wrapping_add(come);
+        }
+    }
+
+    /// Whether the node at `path` counts in the digest.
+    pub(crate) fn digests(&self, path: &str) -> bool {
+        !self.options.digest_disabled && digest::counts(path)
+    }
+
+    /// Recounts what lies at and below `path` into its stats node, if there is one.
+    pub(crate) fn recount(&mut self, path: &str) {
+        let Some(stats) = self.store.find(&quota::stats_path(path)) else {
+            return;
+        };
+        let used = self.store.find(path).map_or((0, 0), |top| self.usage(top));
+        let text = quota::Limits::counted(used.0, used.1).to_string();
+        self.redata(stats, &quota::stats_path(path), Some(text.as_bytes()));
+    }
+
+    /// Number of nodes and bytes of data at and below a node.
+    fn usage(&self, top: NodeId) -> (i64, i64) {
+        let (mut count, mut bytes) = (0, 0);
+        let mut at = Some(top);
+        while let Some(id) = at {
+            count += 1;
+            bytes += self.store.node(id).body.data().map_or(0, length);
+            at = self.store.chunks().after(id, top, || {});
+        }
+        (count, bytes)
+    }
+}
+
+/// A length as the signed number that protocol and files use.
+pub(crate) fn length(bytes: &[u8]) -> i64 {
+    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
+}
+
+/// A node, as readers see it.
+#[derive(Clone, Copy)]
+pub struct NodeRef<'t> {
+    tree: &'t Tree,
+    id: NodeId,
+}
+
+impl<'t> NodeRef<'t> {
+    fn node(&self) -> &'t Node {
+        self.tree.store.node(self.id)
+    }
+
+    /// Its data; `None` if none was ever given.
+    #[must_use]
+    pub fn data(&self) -> Option<&'t [u8]> {
+        self.node().body.data()
+    }
+
+    /// Its ACL; open to all if none was ever stored.
+    #[must_use]
+    pub fn acl(&self) -> &'t AclList {
+        self.tree.acls.list(self.node().acl)
+    }
+
+    /// Its stat as clients see it.
+    #[must_use]
+    pub fn stat(&self) -> Stat {
+        let node = self.node();
+        let owner = Owner::read(node.stat.ephemeral_owner, self.tree.options.types);
+        let length = node
+            .body
+            .data()
+            .map_or(0, |data| i32::try_from(data.len()).unwrap_or(i32::MAX));
+        node.stat.shown(owner.shown(), length, self.child_count())
+    }
+
+    /// Its stat as it is stored.
+    #[must_use]
+    pub fn stat_persisted(&self) -> StatPersisted {
+        self.node().stat
+    }
+
+    /// Number of its children.
+    #[must_use]
+    pub fn child_count(&self) -> i32 {
+        i32::try_from(self.node().children).unwrap_or(i32::MAX)
+    }
+
+    /// Names of its children, in no order.
+    pub fn children(&self) -> impl Iterator<Item = &'t str> + use<'t> {
+        let tree = self.tree;
+        tree.store
+            .children(self.id)
+            .map(|id| tree.store.node(id).body.name())
+    }
+
+    /// Number of all its descendants.
+    #[must_use]
+    pub fn descendant_count(&self) -> usize {
+        if self.id == NodeId::ROOT {
+            return self.tree.store.len() - 1;
+        }
+        let (count, _) = self.tree.usage(self.id);
+        usize::try_from(count - 1).unwrap_or(usize::MAX)
+    }
+
+    /// What the digest keeps of path and data.
+    pub(crate) fn digest_prefix(&self) -> u32 {
+        self.node().digest_prefix
+    }
+}

@@ -1,0 +1,256 @@
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use base::{SessionId, Zxid};
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use wire::{Acl, StatPersisted};
+
+use crate::acl_table::AclList;
+use crate::options::Options;
+use crate::quota;
+use crate::store::{Chunks, NodeId};
+use crate::tree::Tree;
+
+/// A tree as it was at one transaction: what a snapshot is written from, while the tree goes on.
+///
+/// Taking one copies no node. While it is held, a write copies the chunk that it touches, once.
+pub struct View {
+    chunks: Chunks,
+    sessions: Vec<(SessionId, i32)>,
+    acls: Vec<(i64, AclList)>,
+    last_zxid: Zxid,
+    digest: u64,
+    node_count: usize,
+    retained_bytes: Arc<AtomicU64>,
+    retained_before: u64,
+}
+
+/// A node as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeView<'a> {
+    /// Its path; the root's is empty.
+    pub path: &'a str,
+    /// Its data.
+    pub data: Option<&'a [u8]>,
+    /// The number of its ACL among [`View::acls`]; -1 for none.
+    pub acl_id: i64,
+    /// Its stat.
+    pub stat: StatPersisted,
+}
+
+impl Tree {
+    /// The tree as it is now, for good.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let retained_bytes = self.store.retained_bytes().clone();
+        View {
+            chunks: self.store.chunks().clone(),
+            sessions: self.sessions().collect(),
+            acls: self.acls.all().collect(),
+            last_zxid: self.last_zxid,
+            digest: self.digest,
+            node_count: self.store.len(),
+            retained_before: retained_bytes.load(Ordering::Relaxed),
+            retained_bytes,
+        }
+    }
+}
+
+impl View {
+    /// The transaction that this state is the result of.
+    #[must_use]
+    pub fn last_zxid(&self) -> Zxid {
+        self.last_zxid
+    }
+
+    /// The digest over all nodes.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Number of nodes, the root counted once.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.node_count
+    }
+
+    /// About how many bytes are kept in memory only because of this view and those taken before.
+    /// Whoever holds a view gives it up when this grows beyond what may be spent.
+    #[must_use]
+    pub fn retained_bytes(&self) -> u64 {
+        self.retained_bytes
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.retained_before)
+    }
+
+    /// Sessions with their timeouts in milliseconds.
+    pub fn sessions(&self) -> impl ExactSizeIterator<Item = (SessionId, i32)> + '_ {
+        self.sessions.iter().copied()
+    }
+
+    /// ACLs by number.
+    pub fn acls(&self) -> impl ExactSizeIterator<Item = (i64, &[Acl<'static>])> {
+        self.acls.iter().map(|(id, list)| (*id, &list[..]))
+    }
+
+    /// Shows every node, parents before children.
+    ///
+    /// # Errors
+    /// The first error of `visit`, which ends the walk.
+    pub fn for_each_node<E>(
+        &self,
+        mut visit: impl FnMut(NodeView<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut path = String::new();
+        let mut at = Some(NodeId::ROOT);
+        while let Some(id) = at {
+            let node = self.chunks.node(id);
+            if id != NodeId::ROOT {
+                path.push('/');
+                path.push_str(node.body.name());
+            }
+            visit(NodeView {
+                path: &path,
+                data: node.body.data(),
+                acl_id: node.acl.number(),
+                stat: node.stat,
+            })?;
+            at = self.chunks.after(id, NodeId::ROOT, || {
+                path.truncate(path.rfind('/').unwrap_or(0));
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What makes loaded nodes no tree.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A node without a parent.
+    #[error("node {path} comes before its parent")]
+    NoParent {
+        /// The node.
+        path: String,
+    },
+    /// A node that is there twice.
+    #[error("node {path} is there twice")]
+    Twice {
+        /// The node.
+        path: String,
+    },
+    /// A node whose ACL is not in the table.
+    #[error("node {path} names ACL {acl_id}, which is not in the table")]
+    NoAcl {
+        /// The node.
+        path: String,
+        /// The number.
+        acl_id: i64,
+    },
+}
+
+/// Builds a tree from a snapshot.
+pub struct Loader {
+    tree: Tree,
+    acls: HashMap<i64, Vec<Acl<'static>>, FixedState>,
+}
+
+impl Loader {
+    /// Begins with a tree that has only a root.
+    #[must_use]
+    pub fn new(options: Options) -> Loader {
+        let hasher = FixedState::with_seed(options.hash_seed);
+        Loader {
+            tree: Tree::bare(options),
+            acls: HashMap::with_hasher(hasher),
+        }
+    }
+
+    /// Adds a session with its timeout in milliseconds.
+    pub fn session(&mut self, session: SessionId, timeout_ms: i32) {
+        self.tree.sessions.insert(session, timeout_ms);
+    }
+
+    /// Adds an ACL under its number.
+    pub fn acl(&mut self, id: i64, list: Vec<Acl<'static>>) {
+        self.acls.insert(id, list);
+    }
+
+    /// Adds a node. The root has the empty path; every other comes after its parent.
+    ///
+    /// # Errors
+    /// When the node cannot stand where its path says.
+    pub fn node(
+        &mut self,
+        path: &str,
+        data: Option<&[u8]>,
+        acl_id: i64,
+        stat: StatPersisted,
+    ) -> Result<(), LoadError> {
+        let acl = match (acl_id, self.acls.get(&acl_id)) {
+            (_, Some(list)) => Some(list.as_slice()),
+            (-1, None) => None,
+            (_, None) => {
+                return Err(LoadError::NoAcl {
+                    path: path.into(),
+                    acl_id,
+                });
+            }
+        };
+        if path.is_empty() {
+            let tree = &mut self.tree;
+            let acl = tree.acls.acquire(acl);
+            tree.store.node_mut(NodeId::ROOT).acl = acl;
+            tree.redata(NodeId::ROOT, "", data);
+            tree.restat(NodeId::ROOT, "", |root| *root = stat);
+            return Ok(());
+        }
+        if self.tree.store.find(path).is_some() {
+            return Err(LoadError::Twice { path: path.into() });
+        }
+        let parent = wire::path::split(path).and_then(|(parent, _)| self.tree.store.find(parent));
+        let Some(parent) = parent else {
+            return Err(LoadError::NoParent { path: path.into() });
+        };
+        self.tree.place(parent, path, acl, data, stat);
+        Ok(())
+    }
+
+    /// The tree, as of the transaction `last_zxid`; quotas are counted anew.
+    #[must_use]
+    pub fn finish(mut self, last_zxid: Zxid) -> Tree {
+        self.tree.last_zxid = last_zxid;
+        for (subject, name) in self.quota_nodes() {
+            match name {
+                quota::LIMITS => self.tree.limited.insert(&subject),
+                _ => self.tree.recount(&subject),
+            }
+        }
+        self.tree
+    }
+
+    /// Paths that have limits or stats, with which of the two.
+    fn quota_nodes(&self) -> Vec<(String, &'static str)> {
+        let store = &self.tree.store;
+        let Some(top) = store.find(quota::ROOT) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        let mut at = store.chunks().after(top, top, || {});
+        while let Some(id) = at {
+            let name = [quota::LIMITS, quota::STATS]
+                .into_iter()
+                .find(|name| store.node(id).body.name() == *name);
+            let parent = store.path(store.node(id).parent);
+            if let (Some(name), Some(subject)) = (name, quota::subject(&parent)) {
+                found.push((subject.into(), name));
+            }
+            at = store.chunks().after(id, top, || {});
+        }
+        found
+    }
+}
