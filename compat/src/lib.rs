@@ -2,9 +2,15 @@
 //!
 //! The suites are the integration tests of this package; they need what `cargo xtask fetch` brings.
 
+pub mod configuration;
+pub mod client;
+pub mod dialogue;
+pub mod differential;
 pub mod kind;
 pub mod ports;
+pub mod script;
 pub mod server;
 
+pub use dialogue::Dialogue;
 pub use kind::{Kind, Release};
 pub use server::{Server, Settings};

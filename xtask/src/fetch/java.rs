@@ -10,9 +10,10 @@ use super::pins::{MAVEN_DEPENDENCY, ZOOKEEPER, ZooKeeper};
 use super::{Item, client, text};
 use crate::workspace::cache;
 
-/// The server's own log: one line per event, without the debug output that logback defaults to.
+/// A log on standard error: one line per event, without the debug output that logback defaults to.
 const LOGBACK: &str = r#"<configuration>
   <appender name="out" class="ch.qos.logback.core.ConsoleAppender">
+    <target>System.err</target>
     <encoder><pattern>%d{HH:mm:ss.SSS} %-5level [%thread] %logger{0} - %msg%n%ex</pattern></encoder>
   </appender>
   <root level="${zookeeper.log.level:-INFO}"><appender-ref ref="out"/></root>
@@ -22,6 +23,7 @@ const LOGBACK: &str = r#"<configuration>
 /// The same for releases that log by log4j.
 const LOG4J: &str = "log4j.rootLogger=INFO, out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
+log4j.appender.out.target=System.err
 log4j.appender.out.layout=org.apache.log4j.PatternLayout
 log4j.appender.out.layout.ConversionPattern=%d{HH:mm:ss,SSS} %-5p [%t] %c{1} - %m%n
 ";
