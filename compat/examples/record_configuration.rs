@@ -1,4 +1,4 @@
-//! Records the table of configurations anew: runs Apache ZooKeeper on every case, asks ours, and writes both down. Look
+//! Records the table of configurations anew: runs Apache ZooKeeper on every case, asks ours, writes both down, and makes the parts of the document that follow from it. Look
 //! at the difference before it is committed. Arguments are names of cases; without any it is all of them. `--ours` leaves
 //! Apache ZooKeeper out.
 
@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::Result;
-use compat::configuration::{Case, Table, read, run};
+use compat::configuration::{Case, Table, document, read, run};
 use compat::{Kind, Release};
 
 const WORKERS: usize = 2;
 
 fn main() -> Result<()> {
-    let (options, names): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|word| word.starts_with("--"));
+    let (options, names): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|word| word.starts_with("--"));
     let java = options.is_empty();
     let mut table = Table::load()?;
     let chosen = table
@@ -35,7 +36,8 @@ fn main() -> Result<()> {
             .into_iter()
             .try_for_each(|worker| worker.join().expect("no worker panics"))
     })?;
-    table.save()
+    table.save()?;
+    document::save(&table)
 }
 
 fn record(java: bool, case: &mut Case) -> Result<()> {

@@ -4,6 +4,8 @@
 //! `configuration/table.toml` has a row for each case; its file, if it has one, is `configuration/cases/NAME.cfg`.
 //! In all of them `@DIR@` stands for the folder in which the case runs, `@PORT@`, `@PORT2@` and `@PORT3@` for ports.
 
+pub mod document;
+
 use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,6 +1,6 @@
 //! Every configuration of the table does with our server what the table says.
 
-use compat::configuration::{Case, Table, read};
+use compat::configuration::{Case, Table, document, read};
 
 fn table() -> Vec<Case> {
     Table::load().expect("the table can be read").case
@@ -51,4 +51,15 @@ fn the_table_is_large_and_every_file_is_in_it() {
             "{name} is in no row"
         );
     }
+}
+
+#[test]
+fn the_document_shows_the_table_and_the_state_of_every_key() {
+    let document = std::fs::read_to_string(document::path()).expect("the document");
+    let made = document::render(&document, &Table::load().expect("the table"))
+        .expect("all marks are there");
+    assert!(
+        made == document,
+        "run: cargo run -p compat --example record_configuration -- --ours"
+    );
 }

@@ -274,3 +274,91 @@ fn purge(settings: &Settings, notices: &mut Vec<Notice>) -> Purge {
         .filter(|hours| *hours > 0);
     purge
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::surroundings::OneFile;
+    use super::*;
+
+    fn read(text: &'static str) -> ServerConfig {
+        let line = CommandLine::default();
+        ServerConfig::from_file(Path::new("/zoo.cfg"), &line, &OneFile(text)).expect("good")
+    }
+
+    #[test]
+    fn a_minimal_file_leaves_every_default() {
+        let expect = ServerConfig::with_defaults(None, 2181, "/data".into());
+        assert_eq!(read("dataDir=/data\nclientPort=2181"), expect);
+    }
+
+    #[test]
+    fn the_keys_of_the_file_arrive() {
+        let config = read(
+            "dataDir=./data\ndataLogDir=/logs\nclientPort=2182\nclientPortAddress=[::1]\ntickTime=1000\n\
+             minSessionTimeout=500\nmaxClientCnxns=7\nclientPortListenBacklog=128\n\
+             autopurge.snapRetainCount=5\nautopurge.purgeInterval=24",
+        );
+        assert_eq!(config.dirs.data_dir, Path::new("/work/./data"));
+        assert_eq!(config.dirs.data_log_dir, Path::new("/logs"));
+        assert_eq!(
+            (config.listen.ip, config.listen.port),
+            ("::1".parse().ok(), 2182)
+        );
+        assert_eq!(config.listen.backlog, Some(128));
+        assert_eq!(config.limits.max_client_cnxns, 7);
+        let Sessions {
+            tick_time_ms,
+            min_session_timeout_ms,
+            max_session_timeout_ms,
+        } = config.sessions;
+        assert_eq!(
+            (tick_time_ms, min_session_timeout_ms, max_session_timeout_ms),
+            (1_000, 500, 20_000)
+        );
+        assert_eq!(
+            config.purge,
+            Purge {
+                snap_retain_count: 5,
+                interval_hours: Some(24)
+            }
+        );
+        assert_eq!(config.notices, []);
+    }
+
+    #[test]
+    fn port_and_directory_alone_set_no_limit_per_client() {
+        let line = CommandLine {
+            operands: vec!["0".into(), "data".into()],
+            ..CommandLine::default()
+        };
+        let config = ServerConfig::from_args(&line, &OneFile("")).expect("good");
+        assert_eq!((config.listen.port, config.limits.max_client_cnxns), (0, 0));
+        assert_eq!(config.dirs.data_log_dir, Path::new("/work/data"));
+    }
+
+    #[test]
+    fn only_a_server_without_configuration_purges_by_itself() {
+        let line = CommandLine::default();
+        let config =
+            ServerConfig::default_for(Path::new("data"), &line, &OneFile("")).expect("good");
+        assert_eq!(
+            config.purge.interval_hours,
+            Some(DEFAULT_PURGE_INTERVAL_HOURS)
+        );
+        assert_eq!(
+            (config.listen.port, config.limits.max_client_cnxns),
+            (2181, 60)
+        );
+        assert_eq!(
+            read("dataDir=/data\nclientPort=2181").purge.interval_hours,
+            None
+        );
+    }
+
+    #[test]
+    fn without_words_the_usage_is_shown() {
+        let error =
+            ServerConfig::from_args(&CommandLine::default(), &OneFile("")).expect_err("no words");
+        assert!(error.to_string().contains("Usage: rookeeper server"));
+    }
+}

@@ -70,3 +70,26 @@ impl Surroundings for Machine {
         &self.working_dir
     }
 }
+
+/// One `zoo.cfg` in memory, at `/zoo.cfg`; the resolver knows nobody.
+#[cfg(test)]
+pub struct OneFile(pub &'static str);
+
+#[cfg(test)]
+impl Surroundings for OneFile {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if path == Path::new("/zoo.cfg") {
+            Ok(self.0.as_bytes().to_vec())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+
+    fn resolve(&self, _: &str) -> io::Result<IpAddr> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn working_dir(&self) -> &Path {
+        Path::new("/work")
+    }
+}

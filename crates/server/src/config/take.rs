@@ -355,23 +355,20 @@ impl Reaper {
     }
 }
 
-fn words(settings: &mut Settings, read_only_mode: bool) -> Words {
-    let Some(given) = settings.property("zookeeper.4lw.commands.whitelist") else {
-        return default_words(read_only_mode);
-    };
-    let listed = given
-        .value
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty());
-    if given.value.trim() == "*" {
-        return Words::All;
-    }
+fn words(settings: &Settings, read_only_mode: bool) -> Words {
     let Words::Listed(mut words) = default_words(read_only_mode) else {
         return Words::All;
     };
-    words.extend(listed.map(str::to_owned));
-    Words::Listed(words)
+    let Some(given) = settings.property("zookeeper.4lw.commands.whitelist") else {
+        return Words::Listed(words);
+    };
+    let listed = given.value.split(',').map(str::trim);
+    words.extend(listed.filter(|word| !word.is_empty()).map(str::to_owned));
+    if words.contains("*") {
+        Words::All
+    } else {
+        Words::Listed(words)
+    }
 }
 
 fn default_words(read_only_mode: bool) -> Words {
@@ -381,5 +378,202 @@ fn default_words(read_only_mode: bool) -> Words {
             Words::Listed(words)
         }
         words => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::origin::Origin;
+    use crate::config::system::SystemProperties;
+
+    /// The configuration that a `zoo.cfg` and properties give, or the error.
+    fn take(text: &str, defined: &[(&str, &str)]) -> Result<ServerConfig, ConfigError> {
+        let mut properties = SystemProperties::default();
+        for (name, value) in defined {
+            properties.set(*name, *value, Origin::CommandLine);
+        }
+        let mut settings = Settings::of_file(Path::new("zoo.cfg"), text.as_bytes(), properties)?;
+        let mut config = ServerConfig::with_defaults(None, 2181, "/data".into());
+        config.take_properties(&mut settings)?;
+        Ok(config)
+    }
+
+    #[test]
+    fn nothing_given_changes_nothing() {
+        let config = take("", &[]).expect("good");
+        assert_eq!(
+            config,
+            ServerConfig::with_defaults(None, 2181, "/data".into())
+        );
+    }
+
+    #[test]
+    fn the_log_and_its_snapshots() {
+        let config = take(
+            "snapCount=1\nsnapSizeLimitInKb=0x400\ntxnLogSizeLimitInKb=010\npreAllocSize=1024\nforceSync=no\n\
+             flushDelay=30\nsnapshot.compression.method=GZ\nsnapshot.trust.empty=true",
+            &[("fsync.warningthresholdms", "20")],
+        )
+        .expect("good");
+        assert_eq!(
+            (config.snapshots.snap_count, config.snapshots.size_limit_kb),
+            (2, Some(1_024))
+        );
+        assert_eq!(
+            (config.txn_log.size_limit_kb, config.txn_log.pre_alloc_kb),
+            (Some(8), 1_024)
+        );
+        assert_eq!(
+            (
+                config.txn_log.force_sync,
+                config.txn_log.fsync_warning_threshold_ms
+            ),
+            (false, 20)
+        );
+        assert_eq!(
+            (
+                config.txn_log.flush_delay_ms,
+                config.txn_log.max_write_queue_poll_time_ms
+            ),
+            (30, 10)
+        );
+        assert_eq!(
+            (config.snapshots.compression, config.snapshots.trust_empty),
+            (Compression::Gzip, true)
+        );
+        let off = take("snapSizeLimitInKb=0\nforceSync=false", &[]).expect("good");
+        assert_eq!(
+            (off.snapshots.size_limit_kb, off.txn_log.force_sync),
+            (None, true)
+        );
+    }
+
+    #[test]
+    fn the_longest_frame() {
+        let limits = |define: &[(&str, &str)]| take("", define).map(|config| config.limits);
+        let both = |limits: Limits| {
+            (
+                limits.jute_max_buffer_bytes,
+                limits.jute_max_buffer_extra_bytes,
+            )
+        };
+        assert_eq!(both(limits(&[]).expect("good")), (1_048_575, 1_048_575));
+        assert_eq!(
+            both(limits(&[("jute.maxbuffer", "0x400000")]).expect("good")),
+            (4_194_304, 4_194_304)
+        );
+        assert_eq!(
+            both(limits(&[("zookeeper.jute.maxbuffer.extrasize", "5")]).expect("good")),
+            (1_048_575, 1_024)
+        );
+        assert_eq!(
+            both(limits(&[("jute.maxbuffer", "4m")]).expect("good")),
+            (1_048_575, 1_048_575)
+        );
+        assert!(limits(&[("jute.maxbuffer", "0")]).is_err());
+    }
+
+    #[test]
+    fn what_is_off_at_zero_and_below() {
+        let limits = take(
+            "maxCnxns=-1\nlargeRequestThreshold=0\nglobalOutstandingLimit=5",
+            &[],
+        )
+        .expect("good")
+        .limits;
+        assert_eq!(
+            (limits.max_cnxns, limits.large_request_threshold_bytes),
+            (0, None)
+        );
+        assert_eq!(limits.global_outstanding_limit, 5);
+        let throttle = take(
+            "connection_throttle_tokens=10\nconnection_throttle_freeze_time=-1",
+            &[],
+        )
+        .expect("good");
+        assert_eq!(
+            (
+                throttle.connection_throttle.tokens,
+                throttle.connection_throttle.freeze_time_ms
+            ),
+            (10, None)
+        );
+    }
+
+    #[test]
+    fn connection_weights_count_only_when_enabled() {
+        let given = "connection_throttle_global_session_weight=9\n";
+        assert_eq!(
+            take(given, &[]).expect("good").connection_throttle.weights,
+            None
+        );
+        let enabled = [("zookeeper.connection_throttle_weight_enabled", "true")];
+        let weights = take(given, &enabled)
+            .expect("good")
+            .connection_throttle
+            .weights;
+        assert_eq!(
+            weights,
+            Some(ConnectionWeights {
+                global_session: 9,
+                ..ConnectionWeights::default()
+            })
+        );
+    }
+
+    #[test]
+    fn who_may_do_what() {
+        let config = take(
+            "skipACL=yes\nDigestAuthenticationProvider.digestAlg=sha256\n\
+             DigestAuthenticationProvider.superDigest=super:abc=\nenforceQuota=TRUE",
+            &[],
+        )
+        .expect("good");
+        assert_eq!(
+            (config.access.skip_acl, config.access.digest_alg),
+            (true, DigestAlg::Sha256)
+        );
+        assert_eq!(config.access.super_digest, Some(Secret::new("super:abc=")));
+        assert!(config.features.enforce_quota);
+        assert!(!format!("{config:?}").contains("abc"));
+    }
+
+    #[test]
+    fn words() {
+        let allowed = |text: &str, defined: &[(&str, &str)]| {
+            let words = take(text, defined).expect("good").words;
+            ["srvr", "ruok", "isro", "mntr"].map(|word| words.allow(word))
+        };
+        assert_eq!(allowed("", &[]), [true, false, false, false]);
+        assert_eq!(allowed("4lw.commands.whitelist=*", &[]), [true; 4]);
+        assert_eq!(allowed("4lw.commands.whitelist=ruok,*", &[]), [true; 4]);
+        assert_eq!(
+            allowed("4lw.commands.whitelist= ruok , mntr", &[]),
+            [true, true, false, true]
+        );
+        assert_eq!(
+            allowed("", &[("readonlymode.enabled", "true")]),
+            [true, false, true, false]
+        );
+        assert_eq!(
+            allowed("readonlymode.enabled=true", &[]),
+            [true, false, false, false]
+        );
+    }
+
+    #[test]
+    fn the_reaper_is_set_by_definitions_alone() {
+        let defined = [
+            ("znode.container.checkIntervalMs", "100"),
+            ("znode.container.maxPerMinute", "0"),
+        ];
+        let reaper = take("znode.container.checkIntervalMs=7", &defined)
+            .expect("good")
+            .reaper;
+        assert_eq!((reaper.check_interval_ms, reaper.max_per_minute), (100, 1));
+        assert_eq!(reaper.max_never_used_interval_ms, None);
     }
 }
