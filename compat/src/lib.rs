@@ -2,8 +2,8 @@
 //!
 //! The suites are the integration tests of this package; they need what `cargo xtask fetch` brings.
 
-pub mod configuration;
 pub mod client;
+pub mod configuration;
 pub mod dialogue;
 pub mod differential;
 pub mod kind;
