@@ -13,15 +13,12 @@ use compat::{Kind, Release};
 const WORKERS: usize = 2;
 
 fn main() -> Result<()> {
-    let (options, names): (Vec<String>, Vec<String>) = std::env::args()
-        .skip(1)
-        .partition(|word| word.starts_with("--"));
+    let (options, names): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|word| word.starts_with("--"));
     let java = options.is_empty();
     let mut table = Table::load()?;
-    let chosen = table
-        .case
-        .iter_mut()
-        .filter(|case| names.is_empty() || names.contains(&case.name));
+    let chosen =
+        table.case.iter_mut().filter(|case| names.is_empty() || names.contains(&case.name));
     let chosen: Vec<Mutex<&mut Case>> = chosen.map(Mutex::new).collect();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -32,9 +29,7 @@ fn main() -> Result<()> {
             Ok(())
         };
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .try_for_each(|worker| worker.join().expect("no worker panics"))
+        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })?;
     table.save()?;
     document::save(&table)

@@ -98,10 +98,7 @@ impl Case {
     }
 
     fn words(&self, stage: &Stage) -> Vec<String> {
-        let words = self
-            .words
-            .clone()
-            .unwrap_or_else(|| vec!["@DIR@/zoo.cfg".to_owned()]);
+        let words = self.words.clone().unwrap_or_else(|| vec!["@DIR@/zoo.cfg".to_owned()]);
         words.iter().map(|word| stage.fill(word)).collect()
     }
 
@@ -132,50 +129,32 @@ struct Stage {
 impl Stage {
     fn placeholders(&self) -> [(&'static str, String); 4] {
         let [first, second, third] = self.ports.map(|port| port.to_string());
-        [
-            ("@DIR@", self.folder.clone()),
-            ("@PORT@", first),
-            ("@PORT2@", second),
-            ("@PORT3@", third),
-        ]
+        [("@DIR@", self.folder.clone()), ("@PORT@", first), ("@PORT2@", second), ("@PORT3@", third)]
     }
 
     fn fill(&self, text: &str) -> String {
         self.placeholders()
             .iter()
-            .fold(text.to_owned(), |text, (name, value)| {
-                text.replace(name, value)
-            })
+            .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
     }
 
     fn blank(&self, text: &str) -> String {
         self.placeholders()
             .iter()
-            .fold(text.to_owned(), |text, (name, value)| {
-                text.replace(value, name)
-            })
+            .fold(text.to_owned(), |text, (name, value)| text.replace(value, name))
     }
 
     /// Bytes keep their values: some cases are not UTF-8 on purpose.
     fn fill_bytes(&self, bytes: &[u8]) -> Vec<u8> {
         let latin1: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-        self.fill(&latin1)
-            .chars()
-            .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
-            .collect()
+        self.fill(&latin1).chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
     }
 }
 
 /// What ours makes of a case: the outcome and the lines it logs, without a process, a socket or a file.
 pub fn read(case: &Case) -> Result<(String, Vec<String>)> {
-    let stage = Stage {
-        folder: NOWHERE.to_owned(),
-        ports: [12_181, 12_182, 12_183],
-    };
-    let properties = case
-        .properties
-        .iter()
-        .map(|property| format!("-D{property}"));
+    let stage = Stage { folder: NOWHERE.to_owned(), ports: [12_181, 12_182, 12_183] };
+    let properties = case.properties.iter().map(|property| format!("-D{property}"));
     let arguments: Vec<String> = properties.chain(case.words(&stage)).collect();
     let memory = Memory {
         zoo_cfg: case.file(&stage)?,
@@ -186,14 +165,8 @@ pub fn read(case: &Case) -> Result<(String, Vec<String>)> {
         .and_then(|line| ServerConfig::from_args(&line, &memory));
     Ok(match outcome {
         Ok(config) => {
-            let notices = config
-                .notices
-                .iter()
-                .map(|notice| stage.blank(&notice.to_string()));
-            (
-                stage.blank(&format!("starts: {}", conf(&config))),
-                notices.collect(),
-            )
+            let notices = config.notices.iter().map(|notice| stage.blank(&notice.to_string()));
+            (stage.blank(&format!("starts: {}", conf(&config))), notices.collect())
         }
         Err(error) => (stage.blank(&exits(&error)), Vec::new()),
     })
@@ -257,10 +230,8 @@ impl Surroundings for Memory {
 pub fn run(kind: &Kind, case: &Case) -> Result<String> {
     let folder = tempfile::tempdir()?;
     let first = ports::free(3);
-    let stage = Stage {
-        folder: folder.path().display().to_string(),
-        ports: [first, first + 1, first + 2],
-    };
+    let stage =
+        Stage { folder: folder.path().display().to_string(), ports: [first, first + 1, first + 2] };
     write(case, &stage, folder.path())?;
     let log_path = folder.path().join("server.log");
     let mut child = spawn(kind, case, &stage, folder.path(), &log_path)?;
@@ -299,11 +270,7 @@ fn watch(child: &mut Child, port: u16) -> Result<Watched> {
         }
         thread::sleep(PAUSE);
     }
-    Ok(if ports::listens(child.id(), port) {
-        Watched::Waits
-    } else {
-        Watched::Closed
-    })
+    Ok(if ports::listens(child.id(), port) { Watched::Waits } else { Watched::Closed })
 }
 
 fn write(case: &Case, stage: &Stage, folder: &Path) -> Result<()> {
@@ -323,18 +290,14 @@ fn write(case: &Case, stage: &Stage, folder: &Path) -> Result<()> {
 fn spawn(kind: &Kind, case: &Case, stage: &Stage, folder: &Path, log: &Path) -> Result<Child> {
     let log = File::create(log)?;
     // The word that shows the values must be allowed, and no case is about the admin port.
-    let mut properties = [
-        "zookeeper.4lw.commands.whitelist=*",
-        "zookeeper.admin.enableServer=false",
-    ]
-    .map(String::from)
-    .to_vec();
+    let mut properties =
+        ["zookeeper.4lw.commands.whitelist=*", "zookeeper.admin.enableServer=false"]
+            .map(String::from)
+            .to_vec();
     properties.extend(case.properties.iter().cloned());
     let jvm = ["-Xmx128m", "-XX:TieredStopAtLevel=1"].map(String::from);
     let words = case.words(stage);
-    let (first, rest) = words
-        .split_first()
-        .context("a case has at least one word")?;
+    let (first, rest) = words.split_first().context("a case has at least one word")?;
     let mut command = kind.command(Path::new(first), &properties, &jvm);
     command
         .args(rest)
@@ -342,9 +305,7 @@ fn spawn(kind: &Kind, case: &Case, stage: &Stage, folder: &Path, log: &Path) -> 
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log);
-    command
-        .spawn()
-        .with_context(|| format!("{kind} does not start"))
+    command.spawn().with_context(|| format!("{kind} does not start"))
 }
 
 /// The lines of `conf` that a configuration decides, in one.
@@ -359,14 +320,10 @@ fn brief(conf: &str) -> String {
         "maxSessionTimeout",
         "clientPortListenBacklog",
     ];
-    let lines = conf.lines().filter(|line| {
-        line.split_once('=')
-            .is_some_and(|(key, _)| KEYS.contains(&key))
-    });
-    lines
-        .map(|line| line.trim_end_matches("/version-2"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let lines = conf
+        .lines()
+        .filter(|line| line.split_once('=').is_some_and(|(key, _)| KEYS.contains(&key)));
+    lines.map(|line| line.trim_end_matches("/version-2")).collect::<Vec<_>>().join(" ")
 }
 
 /// The last exception of a Java log, its class without the package; of another log the last line.
@@ -374,9 +331,7 @@ fn innermost(log: &str) -> String {
     let exception = log.lines().rev().find_map(|line| {
         let line = line.strip_prefix("Caused by: ").unwrap_or(line);
         let class = line.split(':').next()?;
-        let is_name = class
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '$'));
+        let is_name = class.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '$'));
         let start = class.rfind(['.', '$'])? + 1;
         (is_name && (class.ends_with("Exception") || class.ends_with("Error")))
             .then(|| line[start..].to_owned())

@@ -42,14 +42,8 @@ fn the_table_is_large_and_every_file_is_in_it() {
         .expect("cases")
     {
         let path = entry.expect("an entry").path();
-        let name = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .expect("a name");
-        assert!(
-            cases.iter().any(|case| case.name == name),
-            "{name} is in no row"
-        );
+        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        assert!(cases.iter().any(|case| case.name == name), "{name} is in no row");
     }
 }
 
@@ -58,8 +52,5 @@ fn the_document_shows_the_table_and_the_state_of_every_key() {
     let document = std::fs::read_to_string(document::path()).expect("the document");
     let made = document::render(&document, &Table::load().expect("the table"))
         .expect("all marks are there");
-    assert!(
-        made == document,
-        "run: cargo run -p compat --example record_configuration -- --ours"
-    );
+    assert!(made == document, "run: cargo run -p compat --example record_configuration -- --ours");
 }

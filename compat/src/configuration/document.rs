@@ -29,13 +29,8 @@ pub fn save(table: &Table) -> Result<()> {
 
 /// Puts `made` between the two comments that name the part.
 fn replace(document: &str, part: &str, made: &str) -> Result<String> {
-    let (begin, end) = (
-        format!("<!-- {part} -->\n"),
-        format!("<!-- end of {part} -->"),
-    );
-    let (before, rest) = document
-        .split_once(&begin)
-        .with_context(|| format!("no {begin}"))?;
+    let (begin, end) = (format!("<!-- {part} -->\n"), format!("<!-- end of {part} -->"));
+    let (before, rest) = document.split_once(&begin).with_context(|| format!("no {begin}"))?;
     let (_, after) = rest.split_once(&end).with_context(|| format!("no {end}"))?;
     Ok(format!("{before}{begin}{made}{end}{after}"))
 }
@@ -83,13 +78,7 @@ fn outcome(text: &str, case: &Case) -> String {
     if !both_start {
         return short.to_owned();
     }
-    let other = if text == case.java {
-        &case.ours
-    } else {
-        &case.java
-    };
-    let own = text
-        .split(' ')
-        .filter(|word| !other.split(' ').any(|theirs| theirs == *word));
+    let other = if text == case.java { &case.ours } else { &case.java };
+    let own = text.split(' ').filter(|word| !other.split(' ').any(|theirs| theirs == *word));
     format!("{short}: `{}`", own.collect::<Vec<_>>().join(" "))
 }

@@ -40,12 +40,7 @@ pub fn listen(
     };
     let backlog = settings.number_in_file("clientPortListenBacklog");
     let backlog = backlog.and_then(|(backlog, _)| u32::try_from(backlog).ok());
-    Ok(Listen {
-        ip,
-        port,
-        backlog,
-        ..Listen::default()
-    })
+    Ok(Listen { ip, port, backlog, ..Listen::default() })
 }
 
 type Address = (Option<IpAddr>, u16);
@@ -58,10 +53,7 @@ fn agree(keys: Address, line: Address) -> bool {
 fn no_port(settings: &Settings) -> ConfigError {
     let wanted = match settings.in_file("secureClientPort") {
         Some(_) => "the TLS port alone does not do: this version has no TLS; add clientPort=2181",
-        None if settings
-            .file_entries()
-            .any(|given| given.value.contains(';')) =>
-        {
+        None if settings.file_entries().any(|given| given.value.contains(';')) => {
             "write clientPort=2181, or put the number of a server line with a client part into myid"
         }
         None => "write clientPort=2181",
@@ -77,18 +69,13 @@ fn address_by_keys(
     on: &impl Surroundings,
 ) -> Result<Option<Address>, ConfigError> {
     let host = settings.in_file(host_key);
-    let port = settings
-        .number_in_file(port_key)
-        .filter(|(port, _)| *port != 0);
+    let port = settings.number_in_file(port_key).filter(|(port, _)| *port != 0);
     let Some((port, given)) = port else {
-        return host.map_or(Ok(None), |host| {
-            Err(host.wrong(format!("it needs {port_key}, too; {PORT}")))
-        });
+        return host
+            .map_or(Ok(None), |host| Err(host.wrong(format!("it needs {port_key}, too; {PORT}"))));
     };
     let port = u16::try_from(port).map_err(|_| given.wrong(PORT))?;
-    let ip = host
-        .map(|host| resolve(&host, &host.value, on))
-        .transpose()?;
+    let ip = host.map(|host| resolve(&host, &host.value, on)).transpose()?;
     Ok(Some((ip, port)))
 }
 
@@ -118,13 +105,9 @@ fn address_by_server_line(
     let members = all_members(settings, on)?;
     let my_id = my_id(&dirs.data_dir, on)?;
     if mode(&members, settings)? == Mode::Ensemble {
-        let origin = members
-            .first()
-            .map_or_else(|| settings.place(), |member| member.given.origin.clone());
-        return Err(ConfigError::Ensemble {
-            origin,
-            members: members.len(),
-        });
+        let origin =
+            members.first().map_or_else(|| settings.place(), |member| member.given.origin.clone());
+        return Err(ConfigError::Ensemble { origin, members: members.len() });
     }
     if let Some(member) = members.first() {
         notices.push(
@@ -134,8 +117,7 @@ fn address_by_server_line(
         );
     }
     let mine = members.into_iter().find(|member| Some(member.id) == my_id);
-    mine.and_then(|member| client_address(member, on).transpose())
-        .transpose()
+    mine.and_then(|member| client_address(member, on).transpose()).transpose()
 }
 
 fn client_address(
@@ -145,13 +127,8 @@ fn client_address(
     let Some((host, port)) = member.client else {
         return Ok(None);
     };
-    let ip = host
-        .map(|host| resolve(&member.given, &host, on))
-        .transpose()?;
-    Ok(Some((
-        (ip.filter(|ip| !ip.is_unspecified()), port),
-        member.given,
-    )))
+    let ip = host.map(|host| resolve(&member.given, &host, on)).transpose()?;
+    Ok(Some(((ip.filter(|ip| !ip.is_unspecified()), port), member.given)))
 }
 
 /// The server lines of the file, or of the dynamic file that it names.
@@ -161,10 +138,7 @@ fn all_members(settings: &Settings, on: &impl Surroundings) -> Result<Vec<Member
         return members(&entries, multi_address(settings));
     };
     if let Some(given) = entries.iter().find(|given| is_of_members(&given.key)) {
-        return Err(given.wrong(format!(
-            "it belongs into the dynamicConfigFile {}",
-            dynamic.value
-        )));
+        return Err(given.wrong(format!("it belongs into the dynamicConfigFile {}", dynamic.value)));
     }
     let path = on.working_dir().join(&dynamic.value);
     let file = Settings::of_file(&path, &read_file(on, &path)?, SystemProperties::default())?;
@@ -199,10 +173,7 @@ fn my_id(data_dir: &Path, on: &impl Surroundings) -> Result<Option<i64>, ConfigE
     let given = Given {
         key: "myid".into(),
         value: first.into(),
-        origin: Origin::Line {
-            file: path,
-            line: 1,
-        },
+        origin: Origin::Line { file: path, line: 1 },
     };
     let id = first
         .parse()

@@ -110,19 +110,13 @@ impl Ignored {
 
     /// The value (a class path, mostly) would drown the line.
     fn flag_with_value(&mut self, flag: &str, value: Option<&str>) {
-        self.0.push(if value.is_some() {
-            format!("{flag} ...")
-        } else {
-            flag.to_owned()
-        });
+        self.0.push(if value.is_some() { format!("{flag} ...") } else { flag.to_owned() });
     }
 
     fn notice(self, origin: &Origin) -> Option<Notice> {
         let flags = self.0.join(" ");
         (!flags.is_empty()).then(|| {
-            Notice::note(format!(
-                "{origin}: flags of the JVM are ignored, there is none: {flags}"
-            ))
+            Notice::note(format!("{origin}: flags of the JVM are ignored, there is none: {flags}"))
         })
     }
 }
@@ -134,10 +128,7 @@ mod tests {
     fn read(arguments: &[&str], environment: &[(&str, &str)]) -> Result<CommandLine, ConfigError> {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let variable = |name: &str| {
-            environment
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
         CommandLine::read(&arguments, variable)
     }
@@ -159,9 +150,7 @@ mod tests {
         .expect("known");
         assert_eq!(line.operands, ["/etc/zoo.cfg"]);
         assert_eq!(
-            line.properties
-                .get("readonlymode.enabled")
-                .map(|p| p.value.as_str()),
+            line.properties.get("readonlymode.enabled").map(|p| p.value.as_str()),
             Some("true")
         );
         let text: Vec<String> = line.notices.iter().map(ToString::to_string).collect();
@@ -175,16 +164,10 @@ mod tests {
 
     #[test]
     fn the_command_line_beats_jvmflags_and_these_beat_server_jvmflags() {
-        let environment = [
-            ("SERVER_JVMFLAGS", "-Da=1 -Db=1 -Dc=1"),
-            ("JVMFLAGS", " -Db=2  -Dc=2 -ea"),
-        ];
+        let environment =
+            [("SERVER_JVMFLAGS", "-Da=1 -Db=1 -Dc=1"), ("JVMFLAGS", " -Db=2  -Dc=2 -ea")];
         let line = read(&["-Dc=3", "2181", "/data"], &environment).expect("known");
-        let value = |name| {
-            line.properties
-                .get(name)
-                .map(|p| (p.value.as_str(), p.origin.clone()))
-        };
+        let value = |name| line.properties.get(name).map(|p| (p.value.as_str(), p.origin.clone()));
         assert_eq!(value("a"), Some(("1", Origin::Variable("SERVER_JVMFLAGS"))));
         assert_eq!(value("b"), Some(("2", Origin::Variable("JVMFLAGS"))));
         assert_eq!(value("c"), Some(("3", Origin::CommandLine)));
@@ -193,26 +176,15 @@ mod tests {
 
     #[test]
     fn an_unknown_option_is_an_error_on_the_command_line_only() {
-        assert!(matches!(
-            read(&["--frobnicate"], &[]),
-            Err(ConfigError::Usage(_))
-        ));
-        assert_eq!(
-            read(&[], &[("JVMFLAGS", "--frobnicate")])
-                .expect("ignored")
-                .notices
-                .len(),
-            1
-        );
+        assert!(matches!(read(&["--frobnicate"], &[]), Err(ConfigError::Usage(_))));
+        assert_eq!(read(&[], &[("JVMFLAGS", "--frobnicate")]).expect("ignored").notices.len(), 1);
     }
 
     #[test]
     fn the_scripts_variable_against_making_directories() {
         let line = read(&[], &[("ZOO_DATADIR_AUTOCREATE_DISABLE", "1")]).expect("known");
         assert_eq!(
-            line.properties
-                .get("zookeeper.datadir.autocreate")
-                .map(|p| p.value.as_str()),
+            line.properties.get("zookeeper.datadir.autocreate").map(|p| p.value.as_str()),
             Some("false")
         );
     }

@@ -93,14 +93,9 @@ impl ConfigError {
 #[must_use]
 pub fn shown<'a>(key: &str, value: &'a str) -> &'a str {
     let key = key.to_ascii_lowercase();
-    let secret = ["password", "passwd", "secret", "superdigest"]
-        .iter()
-        .any(|word| key.contains(word));
-    if secret && !key.ends_with("passwordpath") {
-        "(hidden)"
-    } else {
-        value
-    }
+    let secret =
+        ["password", "passwd", "secret", "superdigest"].iter().any(|word| key.contains(word));
+    if secret && !key.ends_with("passwordpath") { "(hidden)" } else { value }
 }
 
 #[cfg(test)]
@@ -110,10 +105,7 @@ mod tests {
     #[test]
     fn a_message_names_place_key_value_and_what_would_be_right() {
         let error = ConfigError::Wrong {
-            origin: Origin::Line {
-                file: PathBuf::from("/etc/zoo.cfg"),
-                line: 3,
-            },
+            origin: Origin::Line { file: PathBuf::from("/etc/zoo.cfg"), line: 3 },
             key: "clientPort".into(),
             value: shown("clientPort", "2181a").into(),
             wanted: "not a number; write a port from 1 to 65535".into(),

@@ -29,16 +29,10 @@ const FORM: &str =
 /// # Errors
 /// [`ConfigError::Wrong`] for the first line that is not of that form.
 pub fn members(entries: &[Given], multi_address: bool) -> Result<Vec<Member>, ConfigError> {
-    let servers = entries
-        .iter()
-        .filter(|given| given.key.starts_with("server."));
-    let members = servers
-        .map(|given| Member::read(given, multi_address))
-        .collect::<Result<Vec<_>, _>>()?;
-    for group in entries
-        .iter()
-        .filter(|given| given.key.starts_with("group"))
-    {
+    let servers = entries.iter().filter(|given| given.key.starts_with("server."));
+    let members =
+        servers.map(|given| Member::read(given, multi_address)).collect::<Result<Vec<_>, _>>()?;
+    for group in entries.iter().filter(|given| given.key.starts_with("group")) {
         check_group(group, &members)?;
     }
     Ok(members)
@@ -63,12 +57,12 @@ pub fn mode(members: &[Member], settings: &Settings) -> Result<Mode, ConfigError
     let observer = members.iter().find(|member| !member.votes);
     match (voters, observer) {
         (0, _) if !standalone_enabled => Err(no_participant(settings)),
-        (0, Some(observer)) => Err(observer
-            .given
-            .wrong("an observer needs participants; add at least two")),
-        (1, Some(observer)) if standalone_enabled => Err(observer
-            .given
-            .wrong("one participant and observers need standaloneEnabled=false")),
+        (0, Some(observer)) => {
+            Err(observer.given.wrong("an observer needs participants; add at least two"))
+        }
+        (1, Some(observer)) if standalone_enabled => {
+            Err(observer.given.wrong("one participant and observers need standaloneEnabled=false"))
+        }
         (0, None) => Ok(Mode::Standalone),
         (1, _) if standalone_enabled => Ok(Mode::Standalone),
         _ => Ok(Mode::Ensemble),
@@ -78,9 +72,7 @@ pub fn mode(members: &[Member], settings: &Settings) -> Result<Mode, ConfigError
 /// Whether server lines may hold several addresses; ZooKeeper looks at the property alone.
 #[must_use]
 pub fn multi_address(settings: &Settings) -> bool {
-    settings
-        .property("zookeeper.multiAddress.enabled")
-        .is_some_and(|given| is_true(&given.value))
+    settings.property("zookeeper.multiAddress.enabled").is_some_and(|given| is_true(&given.value))
 }
 
 fn no_participant(settings: &Settings) -> ConfigError {
@@ -97,9 +89,8 @@ fn no_participant(settings: &Settings) -> ConfigError {
 
 fn check_group(group: &Given, members: &[Member]) -> Result<(), ConfigError> {
     for id in group.value.split(':') {
-        let id: i64 = id
-            .parse()
-            .map_err(|_| group.wrong("write server ids with colons between them"))?;
+        let id: i64 =
+            id.parse().map_err(|_| group.wrong("write server ids with colons between them"))?;
         if !members.iter().any(|member| member.id == id) {
             return Err(group.wrong(format!("there is no line server.{id}")));
         }
@@ -110,9 +101,7 @@ fn check_group(group: &Given, members: &[Member]) -> Result<(), ConfigError> {
 impl Member {
     fn read(given: &Given, multi_address: bool) -> Result<Self, ConfigError> {
         let id = given.key.trim_start_matches("server.");
-        let id = id
-            .parse()
-            .map_err(|_| given.wrong("the key must be server.N with a number N"))?;
+        let id = id.parse().map_err(|_| given.wrong("the key must be server.N with a number N"))?;
         let mut halves = given.value.split(';');
         let servers = halves.next().unwrap_or_default();
         let client = halves.next();
@@ -121,12 +110,7 @@ impl Member {
         }
         let votes = read_addresses(given, servers, multi_address)?;
         let client = client.map(|part| read_client(given, part)).transpose()?;
-        Ok(Self {
-            id,
-            votes,
-            client,
-            given: given.clone(),
-        })
+        Ok(Self { id, votes, client, given: given.clone() })
     }
 }
 
@@ -184,8 +168,7 @@ fn split_host(address: &str) -> Option<(&str, Vec<&str>)> {
 }
 
 fn read_port(given: &Given, text: &str) -> Result<u16, ConfigError> {
-    text.parse()
-        .map_err(|_| given.wrong(format!("{text} is not a port; {FORM}")))
+    text.parse().map_err(|_| given.wrong(format!("{text} is not a port; {FORM}")))
 }
 
 #[cfg(test)]
@@ -194,11 +177,7 @@ mod tests {
     use crate::config::origin::Origin;
 
     fn line(key: &str, value: &str) -> Given {
-        Given {
-            key: key.into(),
-            value: value.into(),
-            origin: Origin::CommandLine,
-        }
+        Given { key: key.into(), value: value.into(), origin: Origin::CommandLine }
     }
 
     fn member(value: &str) -> Option<(bool, Option<ClientPart>)> {
@@ -215,10 +194,7 @@ mod tests {
             member("h:1:2:participant;c:2181"),
             Some((true, Some((Some("c".into()), 2181))))
         );
-        assert_eq!(
-            member("[::1]:1:2;[::]:2181"),
-            Some((true, Some((Some("::".into()), 2181))))
-        );
+        assert_eq!(member("[::1]:1:2;[::]:2181"), Some((true, Some((Some("::".into()), 2181)))));
         for wrong in [
             "h",
             "h:1",

@@ -23,18 +23,12 @@ pub struct Notice {
 impl Notice {
     /// A line that is good to know.
     pub fn note(text: impl Into<String>) -> Self {
-        Self {
-            weight: Weight::Note,
-            text: text.into(),
-        }
+        Self { weight: Weight::Note, text: text.into() }
     }
 
     /// A line that asks for a look.
     pub fn warning(text: impl Into<String>) -> Self {
-        Self {
-            weight: Weight::Warning,
-            text: text.into(),
-        }
+        Self { weight: Weight::Warning, text: text.into() }
     }
 }
 

@@ -78,11 +78,7 @@ impl LogicalLine {
     fn entry(&self) -> Result<Entry, MalformedEscape> {
         let (key, value) = split_key(&self.bytes);
         let text = |raw| unescape(raw).ok_or(MalformedEscape { line: self.number });
-        Ok(Entry {
-            key: trimmed(&text(key)?),
-            value: trimmed(&text(value)?),
-            line: self.number,
-        })
+        Ok(Entry { key: trimmed(&text(key)?), value: trimmed(&text(value)?), line: self.number })
     }
 }
 
@@ -91,16 +87,10 @@ fn natural_lines(bytes: &[u8]) -> Vec<&[u8]> {
     let mut lines = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let end = rest
-            .iter()
-            .position(|byte| matches!(byte, b'\n' | b'\r'))
-            .unwrap_or(rest.len());
+        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
         let (line, tail) = rest.split_at(end);
         lines.push(line);
-        rest = tail
-            .strip_prefix(b"\r\n")
-            .or_else(|| tail.get(1..))
-            .unwrap_or_default();
+        rest = tail.strip_prefix(b"\r\n").or_else(|| tail.get(1..)).unwrap_or_default();
     }
     lines
 }
@@ -114,10 +104,7 @@ fn logical_lines(bytes: &[u8]) -> Vec<LogicalLine> {
             continue;
         }
         let (text, continues) = strip_continuation(text);
-        let mut line = open.take().unwrap_or(LogicalLine {
-            number: index + 1,
-            bytes: Vec::new(),
-        });
+        let mut line = open.take().unwrap_or(LogicalLine { number: index + 1, bytes: Vec::new() });
         line.bytes.extend_from_slice(text);
         if continues {
             open = Some(line);
@@ -234,13 +221,7 @@ mod tests {
     fn separators_and_white_space() {
         check(
             b"a=b\nc:d\ne f\n g = h \nij\n",
-            &[
-                ("a", "b", 1),
-                ("c", "d", 2),
-                ("e", "f", 3),
-                ("g", "h", 4),
-                ("ij", "", 5),
-            ],
+            &[("a", "b", 1), ("c", "d", 2), ("e", "f", 3), ("g", "h", 4), ("ij", "", 5)],
         );
         check(b"a\t:\t=b", &[("a", "=b", 1)]);
         check(b"\x0ca\x0cb", &[("a", "b", 1)]);
@@ -269,23 +250,14 @@ mod tests {
         check(br"a\=\:\ b=c\d\\e", &[("a=: b", "cd\\e", 1)]);
         check(br"a=\u0041\u00e9\ud83d\ude00x\tx", &[("a", "Aé😀x\tx", 1)]);
         check(b"a=caf\xe9", &[("a", "café", 1)]);
-        assert_eq!(
-            Properties::parse(b"\n\na=\\u00g1"),
-            Err(MalformedEscape { line: 3 })
-        );
-        assert_eq!(
-            Properties::parse(b"a=\\u00"),
-            Err(MalformedEscape { line: 1 })
-        );
+        assert_eq!(Properties::parse(b"\n\na=\\u00g1"), Err(MalformedEscape { line: 3 }));
+        assert_eq!(Properties::parse(b"a=\\u00"), Err(MalformedEscape { line: 1 }));
     }
 
     #[test]
     fn the_last_of_two_counts_and_the_first_is_kept_aside() {
         let properties = Properties::parse(b"a=1\nb=2\na=3").expect("readable");
-        assert_eq!(
-            properties.get("a").map(|e| (e.value.as_str(), e.line)),
-            Some(("3", 3))
-        );
+        assert_eq!(properties.get("a").map(|e| (e.value.as_str(), e.line)), Some(("3", 3)));
         assert_eq!(properties.shadowed().len(), 1);
     }
 }

@@ -28,10 +28,9 @@ impl ServerConfig {
                 Settings::without_file(line.properties.clone()),
                 line,
             ),
-            words => Err(ConfigError::Usage(format!(
-                "Invalid number of arguments: {}",
-                words.len()
-            ))),
+            words => {
+                Err(ConfigError::Usage(format!("Invalid number of arguments: {}", words.len())))
+            }
         }
     }
 
@@ -58,17 +57,10 @@ impl ServerConfig {
         line: &CommandLine,
         on: &impl Surroundings,
     ) -> Result<Self, ConfigError> {
-        let mut config = Self::with_defaults(
-            None,
-            Listen::default().port,
-            on.working_dir().join(data_dir),
-        );
+        let mut config =
+            Self::with_defaults(None, Listen::default().port, on.working_dir().join(data_dir));
         config.purge.interval_hours = Some(DEFAULT_PURGE_INTERVAL_HOURS);
-        finish(
-            config,
-            Settings::without_file(line.properties.clone()),
-            line,
-        )
+        finish(config, Settings::without_file(line.properties.clone()), line)
     }
 }
 
@@ -104,9 +96,8 @@ fn from_words(
             word(key, value).wrong("write a whole number in decimal digits, at most 2147483647")
         })
     };
-    let port = port
-        .parse()
-        .map_err(|_| word("port", port).wrong("write a port from 0 to 65535"))?;
+    let port =
+        port.parse().map_err(|_| word("port", port).wrong("write a port from 0 to 65535"))?;
     let mut config = ServerConfig::with_defaults(None, port, on.working_dir().join(data_dir));
     config.limits.max_client_cnxns = 0;
     if let Some(tick) = rest.first() {
@@ -125,11 +116,8 @@ fn from_settings(settings: &Settings, on: &impl Surroundings) -> Result<ServerCo
     let mut notices = Vec::new();
     let dirs = dirs(settings, on, &mut notices)?;
     let number = |key| settings.number_in_file(key);
-    let sessions = sessions(
-        number("tickTime"),
-        number("minSessionTimeout"),
-        number("maxSessionTimeout"),
-    )?;
+    let sessions =
+        sessions(number("tickTime"), number("minSessionTimeout"), number("maxSessionTimeout"))?;
     check_metrics_provider(settings)?;
     let listen = listen(settings, &dirs, on, &mut notices)?;
     let mut config = ServerConfig::with_defaults(listen.ip, listen.port, dirs.data_dir.clone());
@@ -154,9 +142,7 @@ fn check_quorum_keys(settings: &Settings) -> Result<(), ConfigError> {
         );
     }
     if let Some(given) = settings.in_file("peerType")
-        && !["participant", "observer"]
-            .iter()
-            .any(|role| given.value.eq_ignore_ascii_case(role))
+        && !["participant", "observer"].iter().any(|role| given.value.eq_ignore_ascii_case(role))
     {
         return Err(given.wrong("write participant or observer"));
     }
@@ -192,11 +178,7 @@ fn dirs(
     };
     let data_log_dir =
         directory(settings, "dataLogDir", on, notices)?.unwrap_or_else(|| data_dir.clone());
-    Ok(Dirs {
-        data_dir,
-        data_log_dir,
-        autocreate: true,
-    })
+    Ok(Dirs { data_dir, data_log_dir, autocreate: true })
 }
 
 fn directory(
@@ -231,9 +213,7 @@ fn sessions(tick: Number, min: Number, max: Number) -> Result<Sessions, ConfigEr
             .ok()
             .filter(|ticks| {
                 *ticks > 0
-                    && ticks
-                        .checked_mul(20)
-                        .is_some_and(|product| i32::try_from(product).is_ok())
+                    && ticks.checked_mul(20).is_some_and(|product| i32::try_from(product).is_ok())
             })
             .ok_or_else(|| given.wrong("write milliseconds from 1 to 107374182"))?,
     };
@@ -250,11 +230,7 @@ fn sessions(tick: Number, min: Number, max: Number) -> Result<Sessions, ConfigEr
             "minSessionTimeout ({min_session_timeout_ms} ms) must not be above maxSessionTimeout ({max_session_timeout_ms} ms)"
         )));
     }
-    Ok(Sessions {
-        tick_time_ms,
-        min_session_timeout_ms,
-        max_session_timeout_ms,
-    })
+    Ok(Sessions { tick_time_ms, min_session_timeout_ms, max_session_timeout_ms })
 }
 
 fn purge(settings: &Settings, notices: &mut Vec<Notice>) -> Purge {
@@ -266,12 +242,9 @@ fn purge(settings: &Settings, notices: &mut Vec<Notice>) -> Purge {
             notices.push(given.warning(format!("{least} snapshots are kept, fewer are not safe")));
         }
     }
-    let hours = settings
-        .number_in_file("autopurge.purgeInterval")
-        .map(|(hours, _)| hours);
-    purge.interval_hours = hours
-        .and_then(|hours| u32::try_from(hours).ok())
-        .filter(|hours| *hours > 0);
+    let hours = settings.number_in_file("autopurge.purgeInterval").map(|(hours, _)| hours);
+    purge.interval_hours =
+        hours.and_then(|hours| u32::try_from(hours).ok()).filter(|hours| *hours > 0);
     purge
 }
 
@@ -298,42 +271,28 @@ mod tests {
              minSessionTimeout=500\nmaxClientCnxns=7\nclientPortListenBacklog=128\n\
              autopurge.snapRetainCount=5\nautopurge.purgeInterval=24",
         );
-        assert_eq!(config.dirs.data_dir, Path::new("/work/./data"));
+        assert_eq!(config.dirs.data_dir, Path::new("/srv/./data"));
         assert_eq!(config.dirs.data_log_dir, Path::new("/logs"));
-        assert_eq!(
-            (config.listen.ip, config.listen.port),
-            ("::1".parse().ok(), 2182)
-        );
+        assert_eq!((config.listen.ip, config.listen.port), ("::1".parse().ok(), 2182));
         assert_eq!(config.listen.backlog, Some(128));
         assert_eq!(config.limits.max_client_cnxns, 7);
-        let Sessions {
-            tick_time_ms,
-            min_session_timeout_ms,
-            max_session_timeout_ms,
-        } = config.sessions;
+        let Sessions { tick_time_ms, min_session_timeout_ms, max_session_timeout_ms } =
+            config.sessions;
         assert_eq!(
             (tick_time_ms, min_session_timeout_ms, max_session_timeout_ms),
             (1_000, 500, 20_000)
         );
-        assert_eq!(
-            config.purge,
-            Purge {
-                snap_retain_count: 5,
-                interval_hours: Some(24)
-            }
-        );
+        assert_eq!(config.purge, Purge { snap_retain_count: 5, interval_hours: Some(24) });
         assert_eq!(config.notices, []);
     }
 
     #[test]
     fn port_and_directory_alone_set_no_limit_per_client() {
-        let line = CommandLine {
-            operands: vec!["0".into(), "data".into()],
-            ..CommandLine::default()
-        };
+        let line =
+            CommandLine { operands: vec!["0".into(), "data".into()], ..CommandLine::default() };
         let config = ServerConfig::from_args(&line, &OneFile("")).expect("good");
         assert_eq!((config.listen.port, config.limits.max_client_cnxns), (0, 0));
-        assert_eq!(config.dirs.data_log_dir, Path::new("/work/data"));
+        assert_eq!(config.dirs.data_log_dir, Path::new("/srv/data"));
     }
 
     #[test]
@@ -341,18 +300,9 @@ mod tests {
         let line = CommandLine::default();
         let config =
             ServerConfig::default_for(Path::new("data"), &line, &OneFile("")).expect("good");
-        assert_eq!(
-            config.purge.interval_hours,
-            Some(DEFAULT_PURGE_INTERVAL_HOURS)
-        );
-        assert_eq!(
-            (config.listen.port, config.limits.max_client_cnxns),
-            (2181, 60)
-        );
-        assert_eq!(
-            read("dataDir=/data\nclientPort=2181").purge.interval_hours,
-            None
-        );
+        assert_eq!(config.purge.interval_hours, Some(DEFAULT_PURGE_INTERVAL_HOURS));
+        assert_eq!((config.listen.port, config.limits.max_client_cnxns), (2181, 60));
+        assert_eq!(read("dataDir=/data\nclientPort=2181").purge.interval_hours, None);
     }
 
     #[test]

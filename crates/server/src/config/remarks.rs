@@ -29,11 +29,7 @@ pub fn remarks(settings: &Settings) -> Result<Vec<Notice>, ConfigError> {
     }
     for (name, property) in settings.properties().iter() {
         let in_file = matches!(property.origin, Origin::Line { .. });
-        let written = if in_file {
-            name.strip_prefix("zookeeper.").unwrap_or(name)
-        } else {
-            name
-        };
+        let written = if in_file { name.strip_prefix("zookeeper.").unwrap_or(name) } else { name };
         match table::find_property(name) {
             Some(key) => remarks.known(key, written, &property.value, &property.origin)?,
             None if in_file => remarks.unknown_in_file(written, &property.origin),
@@ -65,10 +61,7 @@ impl Remarks {
             State::Ignored(reason) => reason,
             State::Refused(reason) => return refuse(reason, written, value, origin),
         };
-        self.by_reason
-            .entry(reason)
-            .or_default()
-            .push(written.to_owned());
+        self.by_reason.entry(reason).or_default().push(written.to_owned());
         Ok(())
     }
 
@@ -86,23 +79,19 @@ impl Remarks {
                 |near| format!("did you mean {near}?"),
             )
         };
-        self.mistakes.push(Notice::warning(format!(
-            "{origin}: {key} is not a key of ZooKeeper; {hint}"
-        )));
+        self.mistakes
+            .push(Notice::warning(format!("{origin}: {key} is not a key of ZooKeeper; {hint}")));
     }
 
     fn unknown_definition(&mut self, name: &str, origin: &Origin) {
-        let in_file_only = name
-            .strip_prefix("zookeeper.")
-            .is_some_and(|key| table::find(key).is_some());
+        let in_file_only =
+            name.strip_prefix("zookeeper.").is_some_and(|key| table::find(key).is_some());
         let hint = if in_file_only {
             "it works in zoo.cfg only, without the prefix"
         } else {
             "nobody reads it"
         };
-        self.mistakes.push(Notice::warning(format!(
-            "{origin}: -D{name} has no effect; {hint}"
-        )));
+        self.mistakes.push(Notice::warning(format!("{origin}: -D{name} has no effect; {hint}")));
     }
 
     fn into_notices(self) -> Vec<Notice> {
@@ -129,9 +118,8 @@ fn refuse(reason: &str, key: &str, value: &str, origin: &Origin) -> Result<(), C
 
 /// The known key that differs only by case, or by one letter too many, too few or other.
 fn nearest(key: &str) -> Option<&'static str> {
-    let keys = table::KEYS
-        .iter()
-        .filter(|known| known.how != How::Define && !known.name.ends_with('*'));
+    let keys =
+        table::KEYS.iter().filter(|known| known.how != How::Define && !known.name.ends_with('*'));
     keys.map(|known| known.name).find(|name| {
         name.eq_ignore_ascii_case(key)
             || (key.len() > 3 && within_one_edit(name.as_bytes(), key.as_bytes()))
@@ -159,11 +147,8 @@ mod tests {
         }
         let settings =
             Settings::of_file(Path::new("zoo.cfg"), text.as_bytes(), properties).expect("readable");
-        let lines: Vec<String> = remarks(&settings)
-            .expect("not refused")
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let lines: Vec<String> =
+            remarks(&settings).expect("not refused").iter().map(ToString::to_string).collect();
         assert_eq!(lines, expect, "{text}");
     }
 
@@ -202,21 +187,15 @@ mod tests {
     #[test]
     fn what_would_stay_open_is_refused_unless_it_is_clearly_off() {
         check("sslQuorum=False\nenforce.auth.enabled=false", &[], &[]);
-        for text in [
-            "sslQuorum=true",
-            "enforce.auth.enabled=yes",
-            "sessionRequireClientSASLAuth=",
-        ] {
+        for text in ["sslQuorum=true", "enforce.auth.enabled=yes", "sessionRequireClientSASLAuth="]
+        {
             let settings = Settings::of_file(
                 Path::new("zoo.cfg"),
                 text.as_bytes(),
                 SystemProperties::default(),
             );
             let refusal = remarks(&settings.expect("readable"));
-            assert!(
-                matches!(refusal, Err(ConfigError::Refused { .. })),
-                "{text}"
-            );
+            assert!(matches!(refusal, Err(ConfigError::Refused { .. })), "{text}");
         }
     }
 }

@@ -49,20 +49,12 @@ impl ServerConfig {
     pub fn with_defaults(ip: Option<IpAddr>, port: u16, data_dir: PathBuf) -> Self {
         let data_log_dir = data_dir.clone();
         Self {
-            listen: Listen {
-                ip,
-                port,
-                ..Listen::default()
-            },
+            listen: Listen { ip, port, ..Listen::default() },
             sessions: Sessions::default(),
             limits: Limits::default(),
             request_throttle: RequestThrottle::default(),
             connection_throttle: ConnectionThrottle::default(),
-            dirs: Dirs {
-                data_dir,
-                data_log_dir,
-                autocreate: true,
-            },
+            dirs: Dirs { data_dir, data_log_dir, autocreate: true },
             txn_log: TxnLog::default(),
             snapshots: Snapshots::default(),
             purge: Purge::default(),
@@ -115,11 +107,7 @@ pub struct Sessions {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self {
-            tick_time_ms: 3_000,
-            min_session_timeout_ms: 6_000,
-            max_session_timeout_ms: 60_000,
-        }
+        Self { tick_time_ms: 3_000, min_session_timeout_ms: 6_000, max_session_timeout_ms: 60_000 }
     }
 }
 
@@ -238,11 +226,7 @@ pub struct ConnectionWeights {
 
 impl Default for ConnectionWeights {
     fn default() -> Self {
-        Self {
-            global_session: 3,
-            renew_session: 2,
-            local_session: 1,
-        }
+        Self { global_session: 3, renew_session: 2, local_session: 1 }
     }
 }
 
@@ -343,10 +327,7 @@ pub struct Purge {
 
 impl Default for Purge {
     fn default() -> Self {
-        Self {
-            snap_retain_count: 3,
-            interval_hours: None,
-        }
+        Self { snap_retain_count: 3, interval_hours: None }
     }
 }
 
@@ -465,11 +446,7 @@ pub struct Reaper {
 
 impl Default for Reaper {
     fn default() -> Self {
-        Self {
-            check_interval_ms: 60_000,
-            max_per_minute: 10_000,
-            max_never_used_interval_ms: None,
-        }
+        Self { check_interval_ms: 60_000, max_per_minute: 10_000, max_never_used_interval_ms: None }
     }
 }
 

@@ -43,12 +43,7 @@ impl Given {
     #[must_use]
     pub fn warning(&self, text: impl AsRef<str>) -> Notice {
         let value = shown(&self.key, &self.value);
-        Notice::warning(format!(
-            "{}: {}={value}: {}",
-            self.origin,
-            self.key,
-            text.as_ref()
-        ))
+        Notice::warning(format!("{}: {}={value}: {}", self.origin, self.key, text.as_ref()))
     }
 }
 
@@ -82,13 +77,9 @@ impl Settings {
         bytes: &[u8],
         mut properties: SystemProperties,
     ) -> Result<Self, ConfigError> {
-        let at = |line| Origin::Line {
-            file: path.to_owned(),
-            line,
-        };
-        let file = Properties::parse(bytes).map_err(|bad| ConfigError::Malformed {
-            origin: at(bad.line),
-        })?;
+        let at = |line| Origin::Line { file: path.to_owned(), line };
+        let file = Properties::parse(bytes)
+            .map_err(|bad| ConfigError::Malformed { origin: at(bad.line) })?;
         for entry in file.entries() {
             match table::find(&entry.key).map(|key| key.how) {
                 Some(How::File(kind)) => check_kind(kind, &given(entry, at(entry.line)))?,
@@ -99,17 +90,8 @@ impl Settings {
                 ),
             }
         }
-        let notices = file
-            .shadowed()
-            .iter()
-            .map(|old| shadow_notice(&at(old.line), old))
-            .collect();
-        Ok(Self {
-            place: Origin::File(path.to_owned()),
-            file,
-            properties,
-            notices,
-        })
+        let notices = file.shadowed().iter().map(|old| shadow_notice(&at(old.line), old)).collect();
+        Ok(Self { place: Origin::File(path.to_owned()), file, properties, notices })
     }
 
     /// The error that a key of the file is not set.
@@ -141,10 +123,7 @@ impl Settings {
 
     /// Every key of the file, in the order of its lines.
     pub fn file_entries(&self) -> impl Iterator<Item = Given> {
-        self.file
-            .entries()
-            .iter()
-            .map(|entry| given(entry, self.line(entry.line)))
+        self.file.entries().iter().map(|entry| given(entry, self.line(entry.line)))
     }
 
     /// All system properties.
@@ -156,9 +135,7 @@ impl Settings {
     /// A key that only the file may hold.
     #[must_use]
     pub fn in_file(&self, key: &str) -> Option<Given> {
-        self.file
-            .get(key)
-            .map(|entry| given(entry, self.line(entry.line)))
+        self.file.get(key).map(|entry| given(entry, self.line(entry.line)))
     }
 
     /// A number that only the file may hold; [`Settings::of_file`] has seen that it is one.
@@ -171,8 +148,7 @@ impl Settings {
     /// A switch that only the file may hold.
     #[must_use]
     pub fn switch_in_file(&self, key: &str, default: bool) -> bool {
-        self.in_file(key)
-            .map_or(default, |given| is_true(&given.value))
+        self.in_file(key).map_or(default, |given| is_true(&given.value))
     }
 
     /// A system property by its full name.
@@ -183,11 +159,7 @@ impl Settings {
             Origin::Line { .. } => name.strip_prefix("zookeeper.").unwrap_or(name).to_owned(),
             _ => format!("-D{name}"),
         };
-        Some(Given {
-            key,
-            value: property.value.clone(),
-            origin: property.origin.clone(),
-        })
+        Some(Given { key, value: property.value.clone(), origin: property.origin.clone() })
     }
 
     /// A switch: as in Java anything but `true` is false, with a warning if it is not `false` either.
@@ -203,9 +175,7 @@ impl Settings {
 
     /// A number in any of the bases of `Integer.getInteger`; what is none leaves the default.
     pub fn number(&mut self, name: &str) -> Option<i32> {
-        self.read(name, "a number of at most 2147483647", |text| {
-            decode(text)?.try_into().ok()
-        })
+        self.read(name, "a number of at most 2147483647", |text| decode(text)?.try_into().ok())
     }
 
     /// A number in any of the bases of `Long.getLong`; what is none leaves the default.
@@ -223,9 +193,9 @@ impl Settings {
         let given = self.property(name)?;
         let value = read(&given.value);
         if value.is_none() {
-            self.note(given.warning(format!(
-                "the default is used, as ZooKeeper does; write {wanted}"
-            )));
+            self.note(
+                given.warning(format!("the default is used, as ZooKeeper does; write {wanted}")),
+            );
         }
         value
     }
@@ -248,17 +218,13 @@ impl Settings {
     /// A number of which 0 and less mean off.
     pub fn above_zero(&mut self, name: &str, default: Option<u32>) -> Option<u32> {
         let number = self.number(name);
-        number.map_or(default, |number| {
-            u32::try_from(number).ok().filter(|value| *value > 0)
-        })
+        number.map_or(default, |number| u32::try_from(number).ok().filter(|value| *value > 0))
     }
 
     /// A long number of which 0 and less mean off.
     pub fn long_above_zero(&mut self, name: &str, default: Option<u64>) -> Option<u64> {
         let number = self.long(name);
-        number.map_or(default, |number| {
-            u64::try_from(number).ok().filter(|value| *value > 0)
-        })
+        number.map_or(default, |number| u64::try_from(number).ok().filter(|value| *value > 0))
     }
 
     /// Adds a line to those that are logged at start.
@@ -274,21 +240,14 @@ impl Settings {
 
     fn line(&self, line: usize) -> Origin {
         match &self.place {
-            Origin::File(file) => Origin::Line {
-                file: file.clone(),
-                line,
-            },
+            Origin::File(file) => Origin::Line { file: file.clone(), line },
             other => other.clone(),
         }
     }
 }
 
 fn given(entry: &Entry, origin: Origin) -> Given {
-    Given {
-        key: entry.key.clone(),
-        value: entry.value.clone(),
-        origin,
-    }
+    Given { key: entry.key.clone(), value: entry.value.clone(), origin }
 }
 
 fn shadow_notice(origin: &Origin, old: &Entry) -> Notice {
@@ -311,20 +270,12 @@ fn check_kind(kind: Kind, given: &Given) -> Result<(), ConfigError> {
         Kind::Bool => (is_boolean(&given.value), "write true or false"),
         Kind::Text => (true, ""),
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(given.wrong(format!("{wanted}{}", comment_hint(&given.value))))
-    }
+    if fits { Ok(()) } else { Err(given.wrong(format!("{wanted}{}", comment_hint(&given.value)))) }
 }
 
 /// The most common reason why a value is not what it should be.
 fn comment_hint(value: &str) -> &'static str {
-    if value.contains('#') {
-        "; a comment needs a line of its own"
-    } else {
-        ""
-    }
+    if value.contains('#') { "; a comment needs a line of its own" } else { "" }
 }
 
 #[cfg(test)]
@@ -338,20 +289,13 @@ mod tests {
     }
 
     fn warnings(settings: Settings) -> Vec<String> {
-        settings
-            .into_notices()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        settings.into_notices().iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn the_file_overrides_the_command_line() {
         assert_eq!(settings("").number("zookeeper.maxCnxns"), Some(9));
-        assert_eq!(
-            settings("maxCnxns=0x5").number("zookeeper.maxCnxns"),
-            Some(5)
-        );
+        assert_eq!(settings("maxCnxns=0x5").number("zookeeper.maxCnxns"), Some(5));
     }
 
     #[test]

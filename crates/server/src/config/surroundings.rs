@@ -29,10 +29,7 @@ pub trait Surroundings {
 /// # Errors
 /// [`ConfigError::Unreadable`].
 pub fn read_file(on: &impl Surroundings, path: &Path) -> Result<Vec<u8>, ConfigError> {
-    on.read(path).map_err(|error| ConfigError::Unreadable {
-        path: path.to_owned(),
-        error,
-    })
+    on.read(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })
 }
 
 /// The machine that the process runs on.
@@ -47,9 +44,7 @@ impl Machine {
     /// # Errors
     /// What the system says if that directory is gone.
     pub fn here() -> io::Result<Self> {
-        Ok(Self {
-            working_dir: std::env::current_dir()?,
-        })
+        Ok(Self { working_dir: std::env::current_dir()? })
     }
 }
 
@@ -60,10 +55,7 @@ impl Surroundings for Machine {
 
     fn resolve(&self, host: &str) -> io::Result<IpAddr> {
         let mut addresses = (host, 0).to_socket_addrs()?;
-        addresses
-            .next()
-            .map(|address| address.ip())
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        addresses.next().map(|address| address.ip()).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn working_dir(&self) -> &Path {
@@ -90,6 +82,6 @@ impl Surroundings for OneFile {
     }
 
     fn working_dir(&self) -> &Path {
-        Path::new("/work")
+        Path::new("/srv")
     }
 }

@@ -23,13 +23,7 @@ pub struct SystemProperties {
 impl SystemProperties {
     /// Sets a property, in the place of an earlier one of that name.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>, origin: Origin) {
-        self.by_name.insert(
-            name.into(),
-            Property {
-                value: value.into(),
-                origin,
-            },
-        );
+        self.by_name.insert(name.into(), Property { value: value.into(), origin });
     }
 
     /// The property of that full name (`zookeeper.snapCount`).
@@ -40,9 +34,7 @@ impl SystemProperties {
 
     /// All of them in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Property)> {
-        self.by_name
-            .iter()
-            .map(|(name, property)| (name.as_str(), property))
+        self.by_name.iter().map(|(name, property)| (name.as_str(), property))
     }
 }
 
@@ -155,20 +147,8 @@ mod tests {
 
     #[test]
     fn words_of_a_jvm_are_told_apart() {
-        assert_eq!(
-            jvm_word("-Da.b=c=d"),
-            JvmWord::Define {
-                name: "a.b",
-                value: "c=d"
-            }
-        );
-        assert_eq!(
-            jvm_word("-Da.b"),
-            JvmWord::Define {
-                name: "a.b",
-                value: ""
-            }
-        );
+        assert_eq!(jvm_word("-Da.b=c=d"), JvmWord::Define { name: "a.b", value: "c=d" });
+        assert_eq!(jvm_word("-Da.b"), JvmWord::Define { name: "a.b", value: "" });
         for flag in [
             "-Xmx1g",
             "-XX:+UseG1GC",
@@ -189,11 +169,6 @@ mod tests {
         let mut properties = SystemProperties::default();
         properties.set("zookeeper.snapCount", "5", Origin::Variable("JVMFLAGS"));
         properties.set("zookeeper.snapCount", "7", Origin::CommandLine);
-        assert_eq!(
-            properties
-                .get("zookeeper.snapCount")
-                .map(|p| p.value.as_str()),
-            Some("7")
-        );
+        assert_eq!(properties.get("zookeeper.snapCount").map(|p| p.value.as_str()), Some("7"));
     }
 }

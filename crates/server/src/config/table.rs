@@ -74,42 +74,25 @@ pub fn find_property(full_name: &str) -> Option<&'static Key> {
 
 fn find_where(name: &str, admits: impl Fn(&Key) -> bool) -> Option<&'static Key> {
     let exact = KEYS.iter().find(|key| key.name == name && admits(key));
-    exact.or_else(|| {
-        KEYS.iter()
-            .find(|key| key.is_pattern_of(name) && admits(key))
-    })
+    exact.or_else(|| KEYS.iter().find(|key| key.is_pattern_of(name) && admits(key)))
 }
 
 impl Key {
     fn is_pattern_of(&self, name: &str) -> bool {
-        self.name
-            .strip_suffix('*')
-            .is_some_and(|stem| name.starts_with(stem))
+        self.name.strip_suffix('*').is_some_and(|stem| name.starts_with(stem))
     }
 }
 
 const fn file(name: &'static str, kind: Kind, state: State) -> Key {
-    Key {
-        name,
-        how: How::File(kind),
-        state,
-    }
+    Key { name, how: How::File(kind), state }
 }
 
 const fn property(name: &'static str, state: State) -> Key {
-    Key {
-        name,
-        how: How::Property,
-        state,
-    }
+    Key { name, how: How::Property, state }
 }
 
 const fn define(name: &'static str, state: State) -> Key {
-    Key {
-        name,
-        how: How::Define,
-        state,
-    }
+    Key { name, how: How::Define, state }
 }
 
 const TLS: State = Ignored("this version has no TLS, no TLS port is opened");
@@ -164,18 +147,10 @@ pub const KEYS: &[Key] = &[
     file("oraclePath", Text, Ensemble),
     file("secureClientPort", Int, TLS),
     file("secureClientPortAddress", Text, TLS),
-    file(
-        "sslQuorum",
-        Bool,
-        Refused("this version has no TLS between servers"),
-    ),
+    file("sslQuorum", Bool, Refused("this version has no TLS between servers")),
     file("portUnification", Bool, TLS),
     file("sslQuorumReloadCertFiles", Bool, TLS),
-    file(
-        "quorum.auth.enableSasl",
-        Bool,
-        Refused("this version has no SASL between servers"),
-    ),
+    file("quorum.auth.enableSasl", Bool, Refused("this version has no SASL between servers")),
     file(
         "quorum.auth.serverRequireSasl",
         Bool,
@@ -240,10 +215,7 @@ pub const KEYS: &[Key] = &[
     define("znode.container.checkIntervalMs", Implemented),
     define("znode.container.maxPerMinute", Implemented),
     define("znode.container.maxNeverUsedIntervalMs", Implemented),
-    property(
-        "pathStats.*",
-        Ignored("this version logs no statistics of paths"),
-    ),
+    property("pathStats.*", Ignored("this version logs no statistics of paths")),
     property("messageTracker.Enabled", Ensemble),
     property("messageTracker.BufferSize", Ensemble),
     // Network.
@@ -307,10 +279,7 @@ pub const KEYS: &[Key] = &[
     property("leaderConnectDelayDuringRetryMs", Ensemble),
     property("forceSnapshotSync", Ensemble),
     property("follower.skipLearnerRequestToNextProcessor", Ensemble),
-    property(
-        "forward_learner_requests_to_commit_processor_disabled",
-        Ensemble,
-    ),
+    property("forward_learner_requests_to_commit_processor_disabled", Ensemble),
     property("observer.syncEnabled", Ensemble),
     property("observer.reconnectDelayMs", Ensemble),
     property("observer.election.DelayMs", Ensemble),
@@ -345,10 +314,7 @@ pub const KEYS: &[Key] = &[
         "enforce.auth.enabled",
         Refused("this version does not enforce authentication, everybody would be let in"),
     ),
-    property(
-        "enforce.auth.schemes",
-        Ignored("it matters with enforce.auth.enabled only"),
-    ),
+    property("enforce.auth.schemes", Ignored("it matters with enforce.auth.enabled only")),
     property("sasl.serverconfig", SASL),
     property("kerberos.removeHostFromPrincipal", SASL),
     property("kerberos.removeRealmFromPrincipal", SASL),
@@ -405,27 +371,15 @@ mod tests {
             find("metricsProvider.className").map(|key| key.name),
             Some("metricsProvider.className")
         );
-        assert_eq!(
-            find("metricsProvider.httpPort").map(|key| key.name),
-            Some("metricsProvider.*")
-        );
-        assert_eq!(
-            find("ssl.quorum.keyStore.password").map(|key| key.name),
-            Some("ssl.*")
-        );
+        assert_eq!(find("metricsProvider.httpPort").map(|key| key.name), Some("metricsProvider.*"));
+        assert_eq!(find("ssl.quorum.keyStore.password").map(|key| key.name), Some("ssl.*"));
         assert_eq!(find("ticktime"), None);
     }
 
     #[test]
     fn a_property_is_found_by_its_full_name() {
-        assert_eq!(
-            find_property("zookeeper.snapCount").map(|key| key.name),
-            Some("snapCount")
-        );
-        assert_eq!(
-            find_property("jute.maxbuffer").map(|key| key.name),
-            Some("jute.maxbuffer")
-        );
+        assert_eq!(find_property("zookeeper.snapCount").map(|key| key.name), Some("snapCount"));
+        assert_eq!(find_property("jute.maxbuffer").map(|key| key.name), Some("jute.maxbuffer"));
         assert_eq!(find_property("snapCount"), None);
         assert_eq!(find_property("zookeeper.tickTime"), None);
         assert_eq!(find("jute.maxbuffer"), None);

@@ -46,33 +46,21 @@ impl Limits {
     fn take(&mut self, settings: &mut Settings) -> Result<(), ConfigError> {
         self.max_cnxns = settings.at_least(0, "zookeeper.maxCnxns", self.max_cnxns);
         self.jute_max_buffer_bytes =
-            settings
-                .number("jute.maxbuffer")
-                .map_or(Ok(self.jute_max_buffer_bytes), |number| {
-                    match (u32::try_from(number), settings.property("jute.maxbuffer")) {
-                        (Err(_) | Ok(0), Some(given)) => {
-                            Err(given.wrong("write a number of bytes above 0"))
-                        }
-                        (bytes, _) => Ok(bytes.unwrap_or(self.jute_max_buffer_bytes)),
+            settings.number("jute.maxbuffer").map_or(Ok(self.jute_max_buffer_bytes), |number| {
+                match (u32::try_from(number), settings.property("jute.maxbuffer")) {
+                    (Err(_) | Ok(0), Some(given)) => {
+                        Err(given.wrong("write a number of bytes above 0"))
                     }
-                })?;
+                    (bytes, _) => Ok(bytes.unwrap_or(self.jute_max_buffer_bytes)),
+                }
+            })?;
         self.jute_max_buffer_extra_bytes = settings
-            .at_least(
-                0,
-                "zookeeper.jute.maxbuffer.extrasize",
-                self.jute_max_buffer_bytes,
-            )
+            .at_least(0, "zookeeper.jute.maxbuffer.extrasize", self.jute_max_buffer_bytes)
             .max(Self::EXTRA_BYTES_MIN);
-        self.global_outstanding_limit = settings.at_least(
-            1,
-            "zookeeper.globalOutstandingLimit",
-            self.global_outstanding_limit,
-        );
-        self.large_request_max_bytes = settings.at_least(
-            0,
-            "zookeeper.largeRequestMaxBytes",
-            self.large_request_max_bytes,
-        );
+        self.global_outstanding_limit =
+            settings.at_least(1, "zookeeper.globalOutstandingLimit", self.global_outstanding_limit);
+        self.large_request_max_bytes =
+            settings.at_least(0, "zookeeper.largeRequestMaxBytes", self.large_request_max_bytes);
         self.large_request_threshold_bytes =
             settings.above_zero("zookeeper.largeRequestThreshold", None);
         Ok(())
@@ -81,25 +69,15 @@ impl Limits {
 
 impl RequestThrottle {
     fn take(&mut self, settings: &mut Settings) {
-        self.max_requests = settings.at_least(
-            0,
-            "zookeeper.request_throttle_max_requests",
-            self.max_requests,
-        );
-        self.stall_time_ms = settings.at_least(
-            1,
-            "zookeeper.request_throttle_stall_time",
-            self.stall_time_ms,
-        );
+        self.max_requests =
+            settings.at_least(0, "zookeeper.request_throttle_max_requests", self.max_requests);
+        self.stall_time_ms =
+            settings.at_least(1, "zookeeper.request_throttle_stall_time", self.stall_time_ms);
         self.drop_stale = settings.switch("zookeeper.request_throttle_drop_stale", self.drop_stale);
-        self.stale_latency_check = settings.switch(
-            "zookeeper.request_stale_latency_check",
-            self.stale_latency_check,
-        );
-        self.stale_connection_check = settings.switch(
-            "zookeeper.request_stale_connection_check",
-            self.stale_connection_check,
-        );
+        self.stale_latency_check =
+            settings.switch("zookeeper.request_stale_latency_check", self.stale_latency_check);
+        self.stale_connection_check = settings
+            .switch("zookeeper.request_stale_connection_check", self.stale_connection_check);
         self.shutdown_timeout_ms = settings.at_least(
             0,
             "zookeeper.request_throttler.shutdownTimeout",
@@ -116,28 +94,16 @@ impl RequestThrottle {
 impl ConnectionThrottle {
     fn take(&mut self, settings: &mut Settings) -> Result<(), ConfigError> {
         self.tokens = settings.at_least(0, "zookeeper.connection_throttle_tokens", self.tokens);
-        self.fill_time_ms = settings.at_least(
-            1,
-            "zookeeper.connection_throttle_fill_time",
-            self.fill_time_ms,
-        );
-        self.fill_count = settings.at_least(
-            1,
-            "zookeeper.connection_throttle_fill_count",
-            self.fill_count,
-        );
+        self.fill_time_ms =
+            settings.at_least(1, "zookeeper.connection_throttle_fill_time", self.fill_time_ms);
+        self.fill_count =
+            settings.at_least(1, "zookeeper.connection_throttle_fill_count", self.fill_count);
         self.freeze_time_ms =
             settings.above_zero("zookeeper.connection_throttle_freeze_time", None);
-        self.drop_increase = fraction(
-            settings,
-            "zookeeper.connection_throttle_drop_increase",
-            self.drop_increase,
-        )?;
-        self.drop_decrease = fraction(
-            settings,
-            "zookeeper.connection_throttle_drop_decrease",
-            self.drop_decrease,
-        )?;
+        self.drop_increase =
+            fraction(settings, "zookeeper.connection_throttle_drop_increase", self.drop_increase)?;
+        self.drop_decrease =
+            fraction(settings, "zookeeper.connection_throttle_drop_decrease", self.drop_decrease)?;
         self.decrease_ratio = fraction(
             settings,
             "zookeeper.connection_throttle_decrease_ratio",
@@ -152,11 +118,7 @@ impl ConnectionThrottle {
 
 impl ConnectionWeights {
     fn given(settings: &mut Settings) -> Self {
-        let Self {
-            global_session,
-            renew_session,
-            local_session,
-        } = Self::default();
+        let Self { global_session, renew_session, local_session } = Self::default();
         let mut weight = |kind: &str, default| {
             settings.at_least(
                 1,
@@ -177,35 +139,24 @@ fn fraction(settings: &Settings, name: &str, default: f64) -> Result<f64, Config
     let Some(given) = settings.property(name) else {
         return Ok(default);
     };
-    let value = given
-        .value
-        .parse::<f64>()
-        .ok()
-        .filter(|value| value.is_finite());
+    let value = given.value.parse::<f64>().ok().filter(|value| value.is_finite());
     value.ok_or_else(|| given.wrong("write a decimal number such as 0.02"))
 }
 
 impl TxnLog {
     fn take(&mut self, settings: &mut Settings) {
-        let pre_alloc = settings.read("zookeeper.preAllocSize", "a number of KB", |text| {
-            text.parse::<i64>().ok()
-        });
+        let pre_alloc = settings
+            .read("zookeeper.preAllocSize", "a number of KB", |text| text.parse::<i64>().ok());
         self.pre_alloc_kb =
             pre_alloc.map_or(self.pre_alloc_kb, |kb| u64::try_from(kb).unwrap_or(0));
         self.size_limit_kb = settings.long_above_zero("zookeeper.txnLogSizeLimitInKb", None);
-        self.force_sync = settings
-            .property("zookeeper.forceSync")
-            .is_none_or(|given| given.value != "no");
+        self.force_sync =
+            settings.property("zookeeper.forceSync").is_none_or(|given| given.value != "no");
         self.fsync_warning_threshold_ms =
             fsync_warning_threshold_ms(settings).unwrap_or(self.fsync_warning_threshold_ms);
-        self.flush_delay_ms = settings
-            .long_above_zero("zookeeper.flushDelay", None)
-            .unwrap_or(0);
+        self.flush_delay_ms = settings.long_above_zero("zookeeper.flushDelay", None).unwrap_or(0);
         self.max_write_queue_poll_time_ms = settings
-            .long_above_zero(
-                "zookeeper.maxWriteQueuePollTime",
-                Some(self.flush_delay_ms / 3),
-            )
+            .long_above_zero("zookeeper.maxWriteQueuePollTime", Some(self.flush_delay_ms / 3))
             .unwrap_or(0);
         self.max_batch_size = settings.at_least(1, "zookeeper.maxBatchSize", self.max_batch_size);
         self.warn(settings);
@@ -282,10 +233,8 @@ fn compression(settings: &mut Settings) -> Compression {
 impl Access {
     fn take(&mut self, settings: &mut Settings) -> Result<(), ConfigError> {
         self.skip_acl = skip_acl(settings);
-        self.digest_provider_enabled = settings.switch(
-            "zookeeper.DigestAuthenticationProvider.enabled",
-            self.digest_provider_enabled,
-        );
+        self.digest_provider_enabled = settings
+            .switch("zookeeper.DigestAuthenticationProvider.enabled", self.digest_provider_enabled);
         self.digest_alg = digest_alg(settings)?;
         let super_digest = settings.property("zookeeper.DigestAuthenticationProvider.superDigest");
         self.super_digest = super_digest.map(|given| Secret::new(given.value));
@@ -311,12 +260,7 @@ fn digest_alg(settings: &Settings) -> Result<DigestAlg, ConfigError> {
     let Some(given) = settings.property("zookeeper.DigestAuthenticationProvider.digestAlg") else {
         return Ok(DigestAlg::default());
     };
-    match given
-        .value
-        .to_ascii_uppercase()
-        .replacen("SHA-", "SHA", 1)
-        .as_str()
-    {
+    match given.value.to_ascii_uppercase().replacen("SHA-", "SHA", 1).as_str() {
         "SHA" | "SHA1" => Ok(DigestAlg::Sha1),
         "SHA224" => Ok(DigestAlg::Sha224),
         "SHA256" => Ok(DigestAlg::Sha256),
@@ -364,11 +308,7 @@ fn words(settings: &Settings, read_only_mode: bool) -> Words {
     };
     let listed = given.value.split(',').map(str::trim);
     words.extend(listed.filter(|word| !word.is_empty()).map(str::to_owned));
-    if words.contains("*") {
-        Words::All
-    } else {
-        Words::Listed(words)
-    }
+    if words.contains("*") { Words::All } else { Words::Listed(words) }
 }
 
 fn default_words(read_only_mode: bool) -> Words {
@@ -404,10 +344,7 @@ mod tests {
     #[test]
     fn nothing_given_changes_nothing() {
         let config = take("", &[]).expect("good");
-        assert_eq!(
-            config,
-            ServerConfig::with_defaults(None, 2181, "/data".into())
-        );
+        assert_eq!(config, ServerConfig::with_defaults(None, 2181, "/data".into()));
     }
 
     #[test]
@@ -418,26 +355,14 @@ mod tests {
             &[("fsync.warningthresholdms", "20")],
         )
         .expect("good");
+        assert_eq!((config.snapshots.snap_count, config.snapshots.size_limit_kb), (2, Some(1_024)));
+        assert_eq!((config.txn_log.size_limit_kb, config.txn_log.pre_alloc_kb), (Some(8), 1_024));
         assert_eq!(
-            (config.snapshots.snap_count, config.snapshots.size_limit_kb),
-            (2, Some(1_024))
-        );
-        assert_eq!(
-            (config.txn_log.size_limit_kb, config.txn_log.pre_alloc_kb),
-            (Some(8), 1_024)
-        );
-        assert_eq!(
-            (
-                config.txn_log.force_sync,
-                config.txn_log.fsync_warning_threshold_ms
-            ),
+            (config.txn_log.force_sync, config.txn_log.fsync_warning_threshold_ms),
             (false, 20)
         );
         assert_eq!(
-            (
-                config.txn_log.flush_delay_ms,
-                config.txn_log.max_write_queue_poll_time_ms
-            ),
+            (config.txn_log.flush_delay_ms, config.txn_log.max_write_queue_poll_time_ms),
             (30, 10)
         );
         assert_eq!(
@@ -445,21 +370,14 @@ mod tests {
             (Compression::Gzip, true)
         );
         let off = take("snapSizeLimitInKb=0\nforceSync=false", &[]).expect("good");
-        assert_eq!(
-            (off.snapshots.size_limit_kb, off.txn_log.force_sync),
-            (None, true)
-        );
+        assert_eq!((off.snapshots.size_limit_kb, off.txn_log.force_sync), (None, true));
     }
 
     #[test]
     fn the_longest_frame() {
         let limits = |define: &[(&str, &str)]| take("", define).map(|config| config.limits);
-        let both = |limits: Limits| {
-            (
-                limits.jute_max_buffer_bytes,
-                limits.jute_max_buffer_extra_bytes,
-            )
-        };
+        let both =
+            |limits: Limits| (limits.jute_max_buffer_bytes, limits.jute_max_buffer_extra_bytes);
         assert_eq!(both(limits(&[]).expect("good")), (1_048_575, 1_048_575));
         assert_eq!(
             both(limits(&[("jute.maxbuffer", "0x400000")]).expect("good")),
@@ -478,27 +396,16 @@ mod tests {
 
     #[test]
     fn what_is_off_at_zero_and_below() {
-        let limits = take(
-            "maxCnxns=-1\nlargeRequestThreshold=0\nglobalOutstandingLimit=5",
-            &[],
-        )
-        .expect("good")
-        .limits;
-        assert_eq!(
-            (limits.max_cnxns, limits.large_request_threshold_bytes),
-            (0, None)
-        );
+        let limits = take("maxCnxns=-1\nlargeRequestThreshold=0\nglobalOutstandingLimit=5", &[])
+            .expect("good")
+            .limits;
+        assert_eq!((limits.max_cnxns, limits.large_request_threshold_bytes), (0, None));
         assert_eq!(limits.global_outstanding_limit, 5);
-        let throttle = take(
-            "connection_throttle_tokens=10\nconnection_throttle_freeze_time=-1",
-            &[],
-        )
-        .expect("good");
+        let throttle =
+            take("connection_throttle_tokens=10\nconnection_throttle_freeze_time=-1", &[])
+                .expect("good");
         assert_eq!(
-            (
-                throttle.connection_throttle.tokens,
-                throttle.connection_throttle.freeze_time_ms
-            ),
+            (throttle.connection_throttle.tokens, throttle.connection_throttle.freeze_time_ms),
             (10, None)
         );
     }
@@ -506,21 +413,12 @@ mod tests {
     #[test]
     fn connection_weights_count_only_when_enabled() {
         let given = "connection_throttle_global_session_weight=9\n";
-        assert_eq!(
-            take(given, &[]).expect("good").connection_throttle.weights,
-            None
-        );
+        assert_eq!(take(given, &[]).expect("good").connection_throttle.weights, None);
         let enabled = [("zookeeper.connection_throttle_weight_enabled", "true")];
-        let weights = take(given, &enabled)
-            .expect("good")
-            .connection_throttle
-            .weights;
+        let weights = take(given, &enabled).expect("good").connection_throttle.weights;
         assert_eq!(
             weights,
-            Some(ConnectionWeights {
-                global_session: 9,
-                ..ConnectionWeights::default()
-            })
+            Some(ConnectionWeights { global_session: 9, ..ConnectionWeights::default() })
         );
     }
 
@@ -532,10 +430,7 @@ mod tests {
             &[],
         )
         .expect("good");
-        assert_eq!(
-            (config.access.skip_acl, config.access.digest_alg),
-            (true, DigestAlg::Sha256)
-        );
+        assert_eq!((config.access.skip_acl, config.access.digest_alg), (true, DigestAlg::Sha256));
         assert_eq!(config.access.super_digest, Some(Secret::new("super:abc=")));
         assert!(config.features.enforce_quota);
         assert!(!format!("{config:?}").contains("abc"));
@@ -550,29 +445,16 @@ mod tests {
         assert_eq!(allowed("", &[]), [true, false, false, false]);
         assert_eq!(allowed("4lw.commands.whitelist=*", &[]), [true; 4]);
         assert_eq!(allowed("4lw.commands.whitelist=ruok,*", &[]), [true; 4]);
-        assert_eq!(
-            allowed("4lw.commands.whitelist= ruok , mntr", &[]),
-            [true, true, false, true]
-        );
-        assert_eq!(
-            allowed("", &[("readonlymode.enabled", "true")]),
-            [true, false, true, false]
-        );
-        assert_eq!(
-            allowed("readonlymode.enabled=true", &[]),
-            [true, false, false, false]
-        );
+        assert_eq!(allowed("4lw.commands.whitelist= ruok , mntr", &[]), [true, true, false, true]);
+        assert_eq!(allowed("", &[("readonlymode.enabled", "true")]), [true, false, true, false]);
+        assert_eq!(allowed("readonlymode.enabled=true", &[]), [true, false, false, false]);
     }
 
     #[test]
     fn the_reaper_is_set_by_definitions_alone() {
-        let defined = [
-            ("znode.container.checkIntervalMs", "100"),
-            ("znode.container.maxPerMinute", "0"),
-        ];
-        let reaper = take("znode.container.checkIntervalMs=7", &defined)
-            .expect("good")
-            .reaper;
+        let defined =
+            [("znode.container.checkIntervalMs", "100"), ("znode.container.maxPerMinute", "0")];
+        let reaper = take("znode.container.checkIntervalMs=7", &defined).expect("good").reaper;
         assert_eq!((reaper.check_interval_ms, reaper.max_per_minute), (100, 1));
         assert_eq!(reaper.max_never_used_interval_ms, None);
     }
