@@ -19,11 +19,7 @@ impl AclId {
 
     /// The number in a snapshot.
     pub(crate) fn number(self) -> i64 {
-        if self == AclId::OPEN {
-            -1
-        } else {
-            i64::from(self.0)
-        }
+        if self == AclId::OPEN { -1 } else { i64::from(self.0) }
     }
 }
 

@@ -53,11 +53,7 @@ impl<'t, 'a> Creation<'t, 'a> {
             data: create.data,
             acl: create.acl.as_deref(),
             parent_cversion: create.parent_cversion,
-            owner: if create.ephemeral {
-                Owner::Session(session)
-            } else {
-                Owner::Nobody
-            },
+            owner: if create.ephemeral { Owner::Session(session) } else { Owner::Nobody },
             plain,
         }
     }
@@ -147,15 +143,10 @@ impl Tree {
     /// Applies an entry of the log. Entries that a fuzzy snapshot already holds do no harm.
     pub fn replay(&mut self, entry: &LogEntry<'_>) -> Replayed {
         self.apply(&entry.header, &entry.txn, &mut |_| {});
-        let expected = entry
-            .digest
-            .map(|digest| digest.tree_digest.cast_unsigned());
+        let expected = entry.digest.map(|digest| digest.tree_digest.cast_unsigned());
         match expected {
             Some(expected) if !self.options.digest_disabled && expected != self.digest => {
-                Replayed::DigestMismatch {
-                    expected,
-                    actual: self.digest,
-                }
+                Replayed::DigestMismatch { expected, actual: self.digest }
             }
             Some(_) | None => Replayed::Applied,
         }
@@ -165,12 +156,8 @@ impl Tree {
     /// Done once, after loading and before serving.
     pub fn drop_orphans(&mut self) -> usize {
         let known = &self.sessions;
-        let orphans: Vec<SessionId> = self
-            .ephemerals
-            .keys()
-            .filter(|id| !known.contains_key(*id))
-            .copied()
-            .collect();
+        let orphans: Vec<SessionId> =
+            self.ephemerals.keys().filter(|id| !known.contains_key(*id)).copied().collect();
         let mut dropped = 0;
         for session in orphans {
             let paths: Vec<String> = self.ephemerals(session).collect();
@@ -193,11 +180,9 @@ impl Tree {
             Txn::Create(create) => {
                 self.create(header, &Creation::node(create, header.session, true), fired)
             }
-            Txn::Create2(create) => self.create(
-                header,
-                &Creation::node(create, header.session, false),
-                fired,
-            ),
+            Txn::Create2(create) => {
+                self.create(header, &Creation::node(create, header.session, false), fired)
+            }
             Txn::CreateContainer(create) => {
                 self.create(header, &Creation::container(create), fired)
             }
@@ -264,20 +249,12 @@ impl Tree {
         let acl = self.acls.list(self.store.node(id).acl);
         self.fire(ChangeKind::Created, path, acl, parent_id, fired);
         let stat = self.node_ref(id).stat();
-        Outcome::Created {
-            path: path.clone(),
-            stat,
-            plain: creation.plain,
-        }
+        Outcome::Created { path: path.clone(), stat, plain: creation.plain }
     }
 
     fn count_creation(&mut self, parent: NodeId, path: &str, cversion: i32, zxid: Zxid) {
         self.restat(parent, path, |stat| {
-            let cversion = if cversion == -1 {
-                stat.cversion.wrapping_add(1)
-            } else {
-                cversion
-            };
+            let cversion = if cversion == -1 { stat.cversion.wrapping_add(1) } else { cversion };
             // Wrapping order: after 2147483647 comes -2147483648, which is newer.
             if cversion.wrapping_sub(stat.cversion) > 0 {
                 stat.cversion = cversion;
@@ -385,10 +362,7 @@ impl Tree {
         }
         let mut outcomes = Vec::with_capacity(parts.len());
         for part in parts {
-            let header = TxnHeader {
-                op: part.op,
-                ..*header
-            };
+            let header = TxnHeader { op: part.op, ..*header };
             outcomes.push(match part.txn(limits) {
                 Ok(txn) => self.apply_one(&header, &txn, fired),
                 Err(_) => Outcome::error(ErrorCode::MarshallingError),
@@ -405,12 +379,7 @@ impl Tree {
         parent: NodeId,
         fired: &mut dyn FnMut(Change<'_>),
     ) {
-        fired(Change {
-            kind,
-            path,
-            acl,
-            parent_acl: self.acls.list(self.store.node(parent).acl),
-        });
+        fired(Change { kind, path, acl, parent_acl: self.acls.list(self.store.node(parent).acl) });
     }
 
     fn quota_after_create(&mut self, parent: &str, name: &str, path: &str, data: Option<&[u8]>) {
@@ -441,11 +410,7 @@ impl Tree {
             return;
         };
         let used = quota::Limits::parse(self.store.node(id).body.data().unwrap_or_default());
-        let used = quota::Limits {
-            count: used.count + count,
-            bytes: used.bytes + bytes,
-            ..used
-        };
+        let used = quota::Limits { count: used.count + count, bytes: used.bytes + bytes, ..used };
         self.redata(id, &stats, Some(used.to_string().as_bytes()));
     }
 }

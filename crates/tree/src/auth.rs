@@ -108,11 +108,7 @@ impl Authenticator {
             ("digest", Some(digest)) => {
                 let credentials = credentials.ok_or(AuthError)?;
                 let id = digest.identity(&String::from_utf8_lossy(credentials));
-                if digest
-                    .super_digest
-                    .as_deref()
-                    .is_some_and(|known| equal(known, &id))
-                {
+                if digest.super_digest.as_deref().is_some_and(|known| equal(known, &id)) {
                     add(identities, Id::new("super", ""));
                 }
                 add(identities, Id::new("digest", id));
@@ -197,9 +193,7 @@ impl IpRange {
         };
         let same_bits = |(index, (a, b)): (usize, (&u8, &u8))| {
             let bits = self.bits.saturating_sub(index * 8).min(8);
-            let mask = !u8::MAX
-                .checked_shr(u32::try_from(bits).unwrap_or(8))
-                .unwrap_or(0);
+            let mask = !u8::MAX.checked_shr(u32::try_from(bits).unwrap_or(8)).unwrap_or(0);
             a & mask == b & mask
         };
         address.len() == self.address.len()
@@ -224,18 +218,13 @@ mod tests {
     use super::*;
 
     fn offered() -> Authenticator {
-        Authenticator {
-            digest: Some(DigestScheme::default()),
-        }
+        Authenticator { digest: Some(DigestScheme::default()) }
     }
 
     #[test]
     fn digest_identities_are_those_of_java() {
         let digest = DigestScheme::default();
-        assert_eq!(
-            digest.identity("super:test"),
-            "super:D/InIHSb7yEEbrWz8b9l71RjZJU="
-        );
+        assert_eq!(digest.identity("super:test"), "super:D/InIHSb7yEEbrWz8b9l71RjZJU=");
     }
 
     #[test]
@@ -244,25 +233,14 @@ mod tests {
             super_digest: Some("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into()),
             ..DigestScheme::default()
         };
-        let server = Authenticator {
-            digest: Some(digest),
-        };
+        let server = Authenticator { digest: Some(digest) };
         let peer = IpAddr::from([127, 0, 0, 1]);
         let mut ids = Vec::new();
-        assert_eq!(
-            server.authenticate("digest", Some(b"super:test"), peer, &mut ids),
-            Ok(())
-        );
+        assert_eq!(server.authenticate("digest", Some(b"super:test"), peer, &mut ids), Ok(()));
         assert_eq!(ids[0], Id::new("super", ""));
-        assert_eq!(
-            server.authenticate("digest", Some(b"super:test"), peer, &mut ids),
-            Ok(())
-        );
+        assert_eq!(server.authenticate("digest", Some(b"super:test"), peer, &mut ids), Ok(()));
         assert_eq!(ids.len(), 2);
-        assert_eq!(
-            server.authenticate("nonsense", None, peer, &mut ids),
-            Err(AuthError)
-        );
+        assert_eq!(server.authenticate("nonsense", None, peer, &mut ids), Err(AuthError));
     }
 
     #[test]
@@ -298,11 +276,7 @@ mod tests {
             ("::1", "::1", true),
             ("::1", "127.0.0.1", false),
         ] {
-            assert_eq!(
-                server.matches("ip", id, pattern),
-                matches,
-                "{id} in {pattern}"
-            );
+            assert_eq!(server.matches("ip", id, pattern), matches, "{id} in {pattern}");
         }
     }
 }

@@ -9,6 +9,9 @@ use wire::StatPersisted;
 /// Version of the digest, in transactions and snapshots.
 pub(crate) const VERSION: i32 = 2;
 
+/// Length of a digest behind a transaction, in bytes.
+pub(crate) const LOGGED_LEN: usize = 12;
+
 /// Nodes below `/zookeeper` differ between servers and do not count.
 pub(crate) fn counts(path: &str) -> bool {
     !path.starts_with("/zookeeper/")
@@ -25,13 +28,7 @@ pub(crate) fn prefix(path: &str, data: Option<&[u8]>) -> u32 {
 /// What the node adds to the sum.
 pub(crate) fn contribution(prefix: u32, stat: &StatPersisted) -> u64 {
     let mut bytes = [0; 60];
-    let longs = [
-        stat.czxid.0,
-        stat.mzxid.0,
-        stat.pzxid.0,
-        stat.ctime,
-        stat.mtime,
-    ];
+    let longs = [stat.czxid.0, stat.mzxid.0, stat.pzxid.0, stat.ctime, stat.mtime];
     for (slot, value) in bytes.chunks_exact_mut(8).zip(longs) {
         slot.copy_from_slice(&value.to_be_bytes());
     }

@@ -17,10 +17,7 @@ pub struct ExpiryQueue {
 
 impl ExpiryQueue {
     fn new(tick_ms: i64) -> ExpiryQueue {
-        ExpiryQueue {
-            tick_ms: tick_ms.max(1),
-            buckets: BTreeMap::new(),
-        }
+        ExpiryQueue { tick_ms: tick_ms.max(1), buckets: BTreeMap::new() }
     }
 
     fn deadline(&self, heard_ms: i64, timeout_ms: i32) -> i64 {
@@ -62,10 +59,7 @@ impl SessionTracker {
     #[must_use]
     pub fn new(tick_ms: i64, hash_seed: u64) -> SessionTracker {
         let hasher = FixedState::with_seed(hash_seed);
-        SessionTracker {
-            sessions: HashMap::with_hasher(hasher),
-            queue: ExpiryQueue::new(tick_ms),
-        }
+        SessionTracker { sessions: HashMap::with_hasher(hasher), queue: ExpiryQueue::new(tick_ms) }
     }
 
     /// The session, if it is known here.
@@ -89,23 +83,12 @@ impl SessionTracker {
     /// Tracks a session, or gives a known one a new timeout; either way it was heard just now.
     pub fn track(&mut self, session: SessionId, timeout_ms: i32, now_ms: i64) {
         let deadline = self.queue.deadline(now_ms, timeout_ms);
-        let closing = self
-            .sessions
-            .get(&session)
-            .is_some_and(|known| known.closing);
-        let tracked = TrackedSession {
-            timeout_ms,
-            closing,
-            deadline,
-        };
+        let closing = self.sessions.get(&session).is_some_and(|known| known.closing);
+        let tracked = TrackedSession { timeout_ms, closing, deadline };
         if let Some(before) = self.sessions.insert(session, tracked) {
             self.queue.remove(session, before.deadline);
         }
-        self.queue
-            .buckets
-            .entry(deadline)
-            .or_default()
-            .insert(session);
+        self.queue.buckets.entry(deadline).or_default().insert(session);
     }
 
     /// Notes that the session's end is under way.
@@ -156,10 +139,7 @@ impl SessionTracker {
 
     /// Buckets with their sessions, the earliest first: for `dump`.
     pub fn buckets(&self) -> impl Iterator<Item = (i64, &BTreeSet<SessionId>)> {
-        self.queue
-            .buckets
-            .iter()
-            .map(|(deadline, sessions)| (*deadline, sessions))
+        self.queue.buckets.iter().map(|(deadline, sessions)| (*deadline, sessions))
     }
 }
 

@@ -53,12 +53,15 @@ pub struct Overlay {
     created: HashMap<SessionId, BTreeSet<Path>, FixedState>,
     /// The tree's digest after the last pending transaction.
     digest: u64,
-    /// What a multi under way has replaced, newest last.
-    undo: Option<Undo>,
+    /// What the request under way has replaced.
+    undo: Undo,
     open_acl: AclList,
 }
 
+/// How to take back what one request has changed.
+#[derive(Default)]
 struct Undo {
+    /// Newest last.
     replaced: Vec<(Path, Option<Pending>)>,
     changes_before: usize,
     digest: u64,
@@ -74,7 +77,7 @@ impl Overlay {
             changes: VecDeque::new(),
             created: HashMap::with_hasher(hasher()),
             digest: tree.digest(),
-            undo: None,
+            undo: Undo::default(),
             open_acl: Arc::from([Acl::world(Perms::ALL)]),
         }
     }
@@ -93,11 +96,7 @@ impl Overlay {
 
     /// Forgets what the tree now holds: all changes up to `applied`.
     pub fn caught_up(&mut self, applied: Zxid) {
-        while self
-            .changes
-            .front()
-            .is_some_and(|(zxid, _)| *zxid <= applied)
-        {
+        while self.changes.front().is_some_and(|(zxid, _)| *zxid <= applied) {
             let Some((zxid, path)) = self.changes.pop_front() else {
                 return;
             };
@@ -148,9 +147,7 @@ impl Overlay {
             None => path.into(),
         };
         let replaced = self.forget(&path);
-        if let Some(undo) = &mut self.undo {
-            undo.replaced.push((path.clone(), replaced));
-        }
+        self.undo.replaced.push((path.clone(), replaced));
         self.changes.push_back((zxid, path.clone()));
         self.remember(tree, path, node);
     }
@@ -158,40 +155,33 @@ impl Overlay {
     fn remember(&mut self, tree: &Tree, path: Path, node: Pending) {
         let owner = Owner::read(node.stat.ephemeral_owner, tree.options.types);
         if let (Owner::Session(session), true) = (owner, node.exists) {
-            self.created
-                .entry(session)
-                .or_default()
-                .insert(path.clone());
+            self.created.entry(session).or_default().insert(path.clone());
         }
         self.nodes.insert(path, node);
     }
 
-    /// From here on changes can be taken back, until [`Overlay::keep`] or [`Overlay::take_back`].
+    /// A request begins: from here on its changes can be taken back.
     pub(crate) fn begin(&mut self) {
-        let (changes_before, digest) = (self.changes.len(), self.digest);
-        self.undo = Some(Undo {
-            replaced: Vec::new(),
-            changes_before,
-            digest,
-        });
+        self.undo.replaced.clear();
+        self.undo.changes_before = self.changes.len();
+        self.undo.digest = self.digest;
     }
 
-    /// Keeps what was changed since [`Overlay::begin`].
+    /// The request ends: what it has changed stays.
     pub(crate) fn keep(&mut self) {
-        self.undo = None;
+        self.undo.replaced.clear();
     }
 
     /// Takes back what was changed since [`Overlay::begin`].
     pub(crate) fn take_back(&mut self, tree: &Tree) {
-        let Some(undo) = self.undo.take() else { return };
-        for (path, replaced) in undo.replaced.into_iter().rev() {
+        while let Some((path, replaced)) = self.undo.replaced.pop() {
             self.forget(&path);
             if let Some(node) = replaced {
                 self.remember(tree, path, node);
             }
         }
-        self.changes.truncate(undo.changes_before);
-        self.digest = undo.digest;
+        self.changes.truncate(self.undo.changes_before);
+        self.digest = self.undo.digest;
     }
 
     /// The ephemeral nodes that `session` will own, in the order in which they are to go.

@@ -74,23 +74,14 @@ mod tests {
     #[test]
     fn owners_are_read_as_the_options_say() {
         let off = ExtendedTypes::default();
-        let on = ExtendedTypes {
-            enabled: true,
-            emulate_353: false,
-        };
-        let old = ExtendedTypes {
-            enabled: true,
-            emulate_353: true,
-        };
+        let on = ExtendedTypes { enabled: true, emulate_353: false };
+        let old = ExtendedTypes { enabled: true, emulate_353: true };
         let ttl = Owner::Ttl(1000).write();
         assert_eq!(ttl.cast_unsigned(), 0xFF00_0000_0000_03E8);
         assert_eq!(Owner::read(ttl, on), Owner::Ttl(1000));
         assert_eq!(Owner::read(ttl, off), Owner::Session(SessionId(ttl)));
         assert_eq!(Owner::read(i64::MIN + 1000, old), Owner::Ttl(1000));
-        assert_eq!(
-            Owner::read(i64::MIN + 1000, on),
-            Owner::Session(SessionId(i64::MIN + 1000))
-        );
+        assert_eq!(Owner::read(i64::MIN + 1000, on), Owner::Session(SessionId(i64::MIN + 1000)));
         assert_eq!(Owner::read(ttl | 1 << 40, on), Owner::Nobody);
         for types in [off, on, old] {
             assert_eq!(Owner::read(0, types), Owner::Nobody);

@@ -48,13 +48,8 @@ pub(crate) fn effective_acl<'a>(
         };
         if scheme == "auth" {
             let before = effective.len();
-            let own = identities
-                .iter()
-                .filter(|id| schemes.is_authenticated(id.scheme()));
-            effective.extend(own.map(|id| Acl {
-                perms: entry.perms,
-                id: id.clone(),
-            }));
+            let own = identities.iter().filter(|id| schemes.is_authenticated(id.scheme()));
+            effective.extend(own.map(|id| Acl { perms: entry.perms, id: id.clone() }));
             if effective.len() == before {
                 return Err(ErrorCode::InvalidAcl);
             }
@@ -75,10 +70,7 @@ pub fn mask_digests(acl: &[Acl<'static>]) -> Vec<Acl<'static>> {
             return entry.clone();
         }
         let user = entry.id.name().split(':').next().unwrap_or_default();
-        Acl {
-            perms: entry.perms,
-            id: Id::new("digest", format!("{user}:x")),
-        }
+        Acl { perms: entry.perms, id: Id::new("digest", format!("{user}:x")) }
     };
     acl.iter().map(masked).collect()
 }

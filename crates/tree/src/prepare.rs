@@ -31,6 +31,10 @@ pub struct Rules {
     pub close_session_without_paths: bool,
     /// Whether reconfig is allowed at all (`reconfigEnabled`).
     pub reconfig_enabled: bool,
+    /// The longest log entry that every reader of the log accepts, in bytes; 0 is no limit. A
+    /// request that would make a longer one is refused at the door: Java writes it, and then
+    /// neither starts again (ZOOKEEPER-4306) nor keeps its quorum (ZOOKEEPER-3496).
+    pub entry_bytes_max: usize,
 }
 
 /// Who asks, and the place in the order that the answer takes.
@@ -82,24 +86,31 @@ impl Overlay {
     ) {
         let start = out.len();
         origin.header(request.op()).write(out);
-        let preparation = Preparation {
-            tree,
-            rules,
-            origin,
-        };
+        let preparation = Preparation { tree, rules, origin };
+        self.begin();
         let prepared = if let WriteRequest::Multi(parts) = request {
             self.multi(&preparation, parts, out);
             Ok(())
         } else {
             preparation.single(self, request).map(|txn| txn.write(out))
         };
+        let entry_bytes = out.len() - start + digest::LOGGED_LEN;
+        let too_long = rules.entry_bytes_max > 0 && entry_bytes > rules.entry_bytes_max;
         match prepared {
-            Ok(()) => self.write_digest(tree, out),
-            Err(code) => {
+            // What a session leaves cannot be refused; unlisted, every reader finds it by itself.
+            Ok(()) if too_long && matches!(request, WriteRequest::CloseSession) => {
+                out.truncate(start);
+                origin.header(OpCode::CloseSession).write(out);
+            }
+            Ok(()) if !too_long => self.write_digest(tree, out),
+            refused => {
+                let code = refused.err().unwrap_or(ErrorCode::BadArguments);
+                self.take_back(tree);
                 out.truncate(start);
                 Self::prepare_error(origin, code, out);
             }
         }
+        self.keep();
     }
 
     /// Appends the entry of a request that has failed already.
@@ -124,11 +135,7 @@ impl Overlay {
     fn write_digest(&self, tree: &Tree, out: &mut Vec<u8>) {
         if !tree.options().digest_disabled {
             let tree_digest = self.digest().cast_signed();
-            TxnDigest {
-                version: digest::VERSION,
-                tree_digest,
-            }
-            .write(out);
+            TxnDigest { version: digest::VERSION, tree_digest }.write(out);
         }
     }
 
@@ -140,7 +147,6 @@ impl Overlay {
         out: &mut Vec<u8>,
     ) {
         let mut failed = None;
-        self.begin();
         // A count that does not fit cannot have been decoded from a frame.
         i32::try_from(parts.len()).unwrap_or(i32::MAX).write(out);
         for part in parts {
@@ -157,9 +163,8 @@ impl Overlay {
             txn.write(out);
             wire::end_frame(out, start);
         }
-        match failed {
-            None => self.keep(),
-            Some(()) => self.take_back(preparation.tree),
+        if failed.is_some() {
+            self.take_back(preparation.tree);
         }
     }
 }
@@ -193,11 +198,8 @@ impl Preparation<'_> {
         let zxid = self.origin.zxid;
         let mode = self.create_mode(create)?;
         let parent_path = parent_of(&create.path)?;
-        let acl = effective_acl(
-            &self.rules.schemes,
-            create.acl.as_deref(),
-            self.origin.identities,
-        )?;
+        let acl =
+            effective_acl(&self.rules.schemes, create.acl.as_deref(), self.origin.identities)?;
         let mut parent = overlay.node(self.tree, parent_path)?;
         self.demand(Perms::CREATE, &parent.acl)?;
         let path = match mode.is_sequential() {
@@ -234,33 +236,16 @@ impl Preparation<'_> {
         let (data, acl) = (create.data, Some(acl));
         let ephemeral = matches!(owner, Owner::Session(_));
         Ok(match (create.op, owner) {
-            (_, Owner::Children) => Txn::CreateContainer(CreateContainerTxn {
-                path,
-                data,
-                acl,
-                parent_cversion,
-            }),
-            (_, Owner::Ttl(ttl_ms)) => Txn::CreateTtl(CreateTtlTxn {
-                path,
-                data,
-                acl,
-                parent_cversion,
-                ttl_ms,
-            }),
-            (OpCode::Create, _) => Txn::Create(CreateTxn {
-                path,
-                data,
-                acl,
-                ephemeral,
-                parent_cversion,
-            }),
-            (_, _) => Txn::Create2(CreateTxn {
-                path,
-                data,
-                acl,
-                ephemeral,
-                parent_cversion,
-            }),
+            (_, Owner::Children) => {
+                Txn::CreateContainer(CreateContainerTxn { path, data, acl, parent_cversion })
+            }
+            (_, Owner::Ttl(ttl_ms)) => {
+                Txn::CreateTtl(CreateTtlTxn { path, data, acl, parent_cversion, ttl_ms })
+            }
+            (OpCode::Create, _) => {
+                Txn::Create(CreateTxn { path, data, acl, ephemeral, parent_cversion })
+            }
+            (_, _) => Txn::Create2(CreateTxn { path, data, acl, ephemeral, parent_cversion }),
         })
     }
 
@@ -320,9 +305,7 @@ impl Preparation<'_> {
             return Err(ErrorCode::NotEmpty);
         }
         self.remove(overlay, &delete.path, parent_path, node);
-        Ok(Txn::Delete(DeleteTxn {
-            path: delete.path.clone(),
-        }))
+        Ok(Txn::Delete(DeleteTxn { path: delete.path.clone() }))
     }
 
     /// Deletes a container or TTL node whose time has come, if it still is one and childless.
@@ -342,15 +325,7 @@ impl Preparation<'_> {
 
     fn remove(&self, overlay: &mut Overlay, path: &str, parent_path: &str, node: Pending) {
         let zxid = self.origin.zxid;
-        overlay.change(
-            self.tree,
-            path,
-            zxid,
-            Pending {
-                exists: false,
-                ..node
-            },
-        );
+        overlay.change(self.tree, path, zxid, Pending { exists: false, ..node });
         if let Ok(mut parent) = overlay.node(self.tree, parent_path) {
             parent.children -= 1;
             parent.stat.pzxid = zxid;
@@ -375,11 +350,7 @@ impl Preparation<'_> {
         node.data_len = data_len;
         node.digest_prefix = self.digest_prefix(&set.path, set.data);
         overlay.change(self.tree, &set.path, self.origin.zxid, node);
-        Ok(Txn::SetData(SetDataTxn {
-            path: set.path.clone(),
-            data: set.data,
-            version,
-        }))
+        Ok(Txn::SetData(SetDataTxn { path: set.path.clone(), data: set.data, version }))
     }
 
     fn set_acl<'a>(
@@ -388,22 +359,14 @@ impl Preparation<'_> {
         set: &SetAclRequest<'a>,
     ) -> Result<Txn<'a>, ErrorCode> {
         validate(&set.path)?;
-        let acl = effective_acl(
-            &self.rules.schemes,
-            set.acl.as_deref(),
-            self.origin.identities,
-        )?;
+        let acl = effective_acl(&self.rules.schemes, set.acl.as_deref(), self.origin.identities)?;
         let mut node = overlay.node(self.tree, &set.path)?;
         self.demand(Perms::ADMIN, &node.acl)?;
         let version = next_version(node.stat.aversion, set.version)?;
         node.stat.aversion = version;
         node.acl = overlay.keep_acl(&acl);
         overlay.change(self.tree, &set.path, self.origin.zxid, node);
-        Ok(Txn::SetAcl(SetAclTxn {
-            path: set.path.clone(),
-            acl: Some(acl),
-            version,
-        }))
+        Ok(Txn::SetAcl(SetAclTxn { path: set.path.clone(), acl: Some(acl), version }))
     }
 
     fn check<'a>(
@@ -415,10 +378,7 @@ impl Preparation<'_> {
         let node = overlay.node(self.tree, &check.path)?;
         self.demand(Perms::READ, &node.acl)?;
         let version = next_version(node.stat.version, check.version)?;
-        Ok(Txn::Check(CheckTxn {
-            path: check.path.clone(),
-            version,
-        }))
+        Ok(Txn::Check(CheckTxn { path: check.path.clone(), version }))
     }
 
     fn close_session(&self, overlay: &mut Overlay) -> Txn<'static> {
@@ -428,12 +388,7 @@ impl Preparation<'_> {
                 self.remove(overlay, path, parent, node);
             }
         }
-        let listed = || {
-            paths
-                .iter()
-                .map(|path| Text::Owned((&**path).into()))
-                .collect()
-        };
+        let listed = || paths.iter().map(|path| Text::Owned((&**path).into())).collect();
         let without = self.rules.close_session_without_paths;
         Txn::CloseSession((!without).then(|| CloseSessionTxn { paths: listed() }))
     }
@@ -443,11 +398,7 @@ impl Preparation<'_> {
     }
 
     fn digest_prefix(&self, path: &str, data: Option<&[u8]>) -> u32 {
-        if self.tree.digests(path) {
-            digest::prefix(path, data)
-        } else {
-            0
-        }
+        if self.tree.digests(path) { digest::prefix(path, data) } else { 0 }
     }
 
     fn demand(&self, perms: i32, acl: &AclList) -> Result<(), ErrorCode> {
@@ -474,11 +425,7 @@ impl Preparation<'_> {
         };
         let exceeded = exceeds(limits.count_limit(), used.count, count)
             || exceeds(limits.bytes_limit(), used.bytes, bytes);
-        if exceeded {
-            Err(ErrorCode::QuotaExceeded)
-        } else {
-            Ok(())
-        }
+        if exceeded { Err(ErrorCode::QuotaExceeded) } else { Ok(()) }
     }
 }
 

@@ -29,12 +29,7 @@ pub struct Limits {
 impl Limits {
     /// A count of nodes and bytes.
     pub(crate) fn counted(count: i64, bytes: i64) -> Limits {
-        Limits {
-            count,
-            bytes,
-            count_hard: -1,
-            bytes_hard: -1,
-        }
+        Limits { count, bytes, count_hard: -1, bytes_hard: -1 }
     }
 
     /// Reads the text of a limits or stats node; what is missing or odd is unlimited.
@@ -155,10 +150,7 @@ mod tests {
     fn the_text_is_that_of_java() {
         let text = "count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2";
         let limits = Limits::parse(text.as_bytes());
-        assert_eq!(
-            (limits.count, limits.count_hard, limits.bytes_hard),
-            (-1, 2, -1)
-        );
+        assert_eq!((limits.count, limits.count_hard, limits.bytes_hard), (-1, 2, -1));
         assert_eq!(limits.to_string(), text);
         assert_eq!(Limits::counted(3, 5).to_string(), "count=3,bytes=5");
         assert_eq!(limits.count_limit(), Some((2, true)));
@@ -169,9 +161,7 @@ mod tests {
     #[test]
     fn the_deepest_limited_ancestor_counts() {
         let mut paths = LimitedPaths::new(0);
-        ["/a", "/a/b", "/"]
-            .iter()
-            .for_each(|path| paths.insert(path));
+        ["/a", "/a/b", "/"].iter().for_each(|path| paths.insert(path));
         assert_eq!(paths.covering("/a/b/c"), Some("/a/b"));
         assert_eq!(paths.covering("/a/bc"), Some("/a"));
         assert_eq!(paths.covering("/a"), Some("/a"));

@@ -53,11 +53,7 @@ impl Body {
     pub(crate) fn new(name: &str, data: Option<&[u8]>) -> Body {
         let bytes = [name.as_bytes(), data.unwrap_or_default()].concat().into();
         let name_len = u32::try_from(name.len()).expect("names are shorter than a frame");
-        Body {
-            bytes,
-            name_len,
-            has_data: data.is_some(),
-        }
+        Body { bytes, name_len, has_data: data.is_some() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -109,9 +105,7 @@ pub(crate) struct Chunks(Vec<Arc<Chunk>>);
 
 impl Chunks {
     pub(crate) fn node(&self, id: NodeId) -> &Node {
-        self.0[id.chunk()][id.slot()]
-            .as_ref()
-            .expect("links name live nodes")
+        self.0[id.chunk()][id.slot()].as_ref().expect("links name live nodes")
     }
 
     /// The node that follows in a walk that visits parents before children; `above` is told each
@@ -199,8 +193,7 @@ impl Store {
     fn slot_mut(&mut self, id: NodeId) -> &mut Option<Node> {
         let chunk = &mut self.chunks.0[id.chunk()];
         if Arc::strong_count(chunk) > 1 {
-            self.retained_bytes
-                .fetch_add(size_of::<Chunk>() as u64, Ordering::Relaxed);
+            self.retained_bytes.fetch_add(size_of::<Chunk>() as u64, Ordering::Relaxed);
         }
         &mut Arc::make_mut(chunk)[id.slot()]
     }
@@ -226,9 +219,7 @@ impl Store {
     fn is_at(&self, mut id: NodeId, mut path: &str) -> bool {
         while id != NodeId::ROOT {
             let node = self.node(id);
-            let above = path
-                .strip_suffix(node.body.name())
-                .and_then(|rest| rest.strip_suffix('/'));
+            let above = path.strip_suffix(node.body.name()).and_then(|rest| rest.strip_suffix('/'));
             let Some(rest) = above else { return false };
             (path, id) = (rest, node.parent);
         }
@@ -247,10 +238,7 @@ impl Store {
         if names.is_empty() {
             return "/".into();
         }
-        names
-            .iter()
-            .rev()
-            .fold(alloc::string::String::new(), |path, name| path + "/" + name)
+        names.iter().rev().fold(alloc::string::String::new(), |path, name| path + "/" + name)
     }
 
     /// Places `node` at `path` below `parent`. The path must be free.
@@ -288,10 +276,7 @@ impl Store {
         let hash = self.hash(path);
         let found = self.index[shard(hash)].find_entry(spread(hash), |entry| entry.id == id);
         found.expect("every live node is in the index").remove();
-        let node = self
-            .slot_mut(id)
-            .take()
-            .expect("the index names live nodes");
+        let node = self.slot_mut(id).take().expect("the index names live nodes");
         if node.prev != NodeId::NONE {
             self.node_mut(node.prev).next = node.next;
         }
@@ -318,8 +303,7 @@ impl Store {
 
     fn retire(&self, body: &Body) {
         if Arc::strong_count(&body.bytes) > 1 {
-            self.retained_bytes
-                .fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
+            self.retained_bytes.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
         }
     }
 
@@ -341,20 +325,13 @@ mod tests {
     use std::string::{String, ToString};
 
     fn node(name: &str) -> Node {
-        Node::new(
-            Body::new(name, None),
-            StatPersisted::default(),
-            AclId::OPEN,
-            0,
-        )
+        Node::new(Body::new(name, None), StatPersisted::default(), AclId::OPEN, 0)
     }
 
     fn names(store: &Store, path: &str) -> Vec<String> {
         let id = store.find(path).expect("there");
-        let mut names: Vec<String> = store
-            .children(id)
-            .map(|id| store.node(id).body.name().to_string())
-            .collect();
+        let mut names: Vec<String> =
+            store.children(id).map(|id| store.node(id).body.name().to_string()).collect();
         names.sort();
         names
     }
@@ -374,10 +351,7 @@ mod tests {
                 store.remove(id, &path);
                 model.remove(&path);
                 let (parent, name) = path.rsplit_once('/').expect("absolute");
-                model
-                    .get_mut(parent)
-                    .expect("parent")
-                    .retain(|child| child != name);
+                model.get_mut(parent).expect("parent").retain(|child| child != name);
             } else {
                 let name = std::format!("n{round}");
                 let child = std::format!("{path}/{name}");

@@ -44,19 +44,10 @@ impl Tree {
     pub fn new(options: Options) -> Tree {
         let mut tree = Tree::bare(options);
         let open = StatPersisted::default();
-        let config = StatPersisted {
-            aversion: -1,
-            ..open
-        };
+        let config = StatPersisted { aversion: -1, ..open };
         let zookeeper = tree.place(NodeId::ROOT, "/zookeeper", None, Some(b""), open);
         tree.place(zookeeper, quota::ROOT, None, Some(b""), open);
-        tree.place(
-            zookeeper,
-            CONFIG,
-            Some(&[Acl::world(Perms::READ)]),
-            Some(b""),
-            config,
-        );
+        tree.place(zookeeper, CONFIG, Some(&[Acl::world(Perms::READ)]), Some(b""), config);
         tree
     }
 
@@ -74,11 +65,7 @@ impl Tree {
             ephemerals: HashMap::with_hasher(hasher()),
             reapable: HashSet::with_hasher(hasher()),
             limited: LimitedPaths::new(options.hash_seed),
-            digest: if options.digest_disabled {
-                0
-            } else {
-                digest::contribution(prefix, &stat)
-            },
+            digest: if options.digest_disabled { 0 } else { digest::contribution(prefix, &stat) },
             last_zxid: Zxid::ZERO,
             path_bytes: 1,
             data_bytes: 0,
@@ -123,9 +110,7 @@ impl Tree {
 
     /// All sessions with their timeouts in milliseconds.
     pub fn sessions(&self) -> impl Iterator<Item = (SessionId, i32)> + '_ {
-        self.sessions
-            .iter()
-            .map(|(id, timeout_ms)| (*id, *timeout_ms))
+        self.sessions.iter().map(|(id, timeout_ms)| (*id, *timeout_ms))
     }
 
     /// Whether the session exists, as of the last transaction.
@@ -142,11 +127,7 @@ impl Tree {
 
     /// Paths of the session's ephemeral nodes, in no order.
     pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = String> + '_ {
-        self.ephemerals
-            .get(&session)
-            .into_iter()
-            .flatten()
-            .map(|id| self.store.path(*id))
+        self.ephemerals.get(&session).into_iter().flatten().map(|id| self.store.path(*id))
     }
 
     /// Sessions that own ephemeral nodes, in no order.
@@ -180,11 +161,7 @@ impl Tree {
                     Owner::Nobody | Owner::Session(_) => false,
                 }
         };
-        self.reapable
-            .iter()
-            .filter(due)
-            .map(|id| self.store.path(*id))
-            .collect()
+        self.reapable.iter().filter(due).map(|id| self.store.path(*id)).collect()
     }
 
     pub(crate) fn node_ref(&self, id: NodeId) -> NodeRef<'_> {
@@ -202,16 +179,10 @@ impl Tree {
     ) -> NodeId {
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
         let acl = self.acls.acquire(acl);
-        let prefix = if self.digests(path) {
-            digest::prefix(path, data)
-        } else {
-            0
-        };
+        let prefix = if self.digests(path) { digest::prefix(path, data) } else { 0 };
         let node = Node::new(Body::new(name, data), stat, acl, prefix);
         if self.digests(path) {
-            self.digest = self
-                .digest
-                .wrapping_add(digest::contribution(prefix, &stat));
+            self.digest = self.digest.wrapping_add(digest::contribution(prefix, &stat));
         }
         let id = self.store.insert(parent, path, node);
         self.path_bytes += path.len();
@@ -220,10 +191,7 @@ impl Tree {
             Owner::Nobody => {}
             Owner::Session(session) => {
                 let new = || HashSet::with_hasher(FixedState::with_seed(self.options.hash_seed));
-                self.ephemerals
-                    .entry(session)
-                    .or_insert_with(new)
-                    .insert(id);
+                self.ephemerals.entry(session).or_insert_with(new).insert(id);
             }
             Owner::Children | Owner::Ttl(_) => {
                 self.reapable.insert(id);
@@ -352,10 +320,8 @@ impl<'t> NodeRef<'t> {
     pub fn stat(&self) -> Stat {
         let node = self.node();
         let owner = Owner::read(node.stat.ephemeral_owner, self.tree.options.types);
-        let length = node
-            .body
-            .data()
-            .map_or(0, |data| i32::try_from(data.len()).unwrap_or(i32::MAX));
+        let length =
+            node.body.data().map_or(0, |data| i32::try_from(data.len()).unwrap_or(i32::MAX));
         node.stat.shown(owner.shown(), length, self.child_count())
     }
 
@@ -374,9 +340,7 @@ impl<'t> NodeRef<'t> {
     /// Names of its children, in no order.
     pub fn children(&self) -> impl Iterator<Item = &'t str> + use<'t> {
         let tree = self.tree;
-        tree.store
-            .children(self.id)
-            .map(|id| tree.store.node(id).body.name())
+        tree.store.children(self.id).map(|id| tree.store.node(id).body.name())
     }
 
     /// Number of all its descendants.

@@ -82,9 +82,7 @@ impl View {
     /// Whoever holds a view gives it up when this grows beyond what may be spent.
     #[must_use]
     pub fn retained_bytes(&self) -> u64 {
-        self.retained_bytes
-            .load(Ordering::Relaxed)
-            .saturating_sub(self.retained_before)
+        self.retained_bytes.load(Ordering::Relaxed).saturating_sub(self.retained_before)
     }
 
     /// Sessions with their timeouts in milliseconds.
@@ -164,10 +162,7 @@ impl Loader {
     #[must_use]
     pub fn new(options: Options) -> Loader {
         let hasher = FixedState::with_seed(options.hash_seed);
-        Loader {
-            tree: Tree::bare(options),
-            acls: HashMap::with_hasher(hasher),
-        }
+        Loader { tree: Tree::bare(options), acls: HashMap::with_hasher(hasher) }
     }
 
     /// Adds a session with its timeout in milliseconds.
@@ -195,10 +190,7 @@ impl Loader {
             (_, Some(list)) => Some(list.as_slice()),
             (-1, None) => None,
             (_, None) => {
-                return Err(LoadError::NoAcl {
-                    path: path.into(),
-                    acl_id,
-                });
+                return Err(LoadError::NoAcl { path: path.into(), acl_id });
             }
         };
         if path.is_empty() {

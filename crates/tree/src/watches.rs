@@ -70,17 +70,11 @@ impl Table {
 
     fn kinds(&self, conn: ConnId, path: &str) -> WatchKinds {
         let watchers = self.by_path.get(path);
-        watchers
-            .and_then(|watchers| watchers.get(&conn))
-            .copied()
-            .unwrap_or_default()
+        watchers.and_then(|watchers| watchers.get(&conn)).copied().unwrap_or_default()
     }
 
     fn add(&mut self, conn: ConnId, path: &str, kinds: WatchKinds) {
-        let known = self
-            .by_path
-            .get_key_value(path)
-            .map(|(path, _)| path.clone());
+        let known = self.by_path.get_key_value(path).map(|(path, _)| path.clone());
         let path = known.unwrap_or_else(|| path.into());
         let watchers = self.by_path.entry(path.clone()).or_default();
         let held = watchers.entry(conn).or_default();
@@ -132,13 +126,8 @@ impl Table {
 
     /// Those to be told of a change at `path`, each once. One-shot watches are used up.
     fn trigger(&mut self, path: &str) -> BTreeSet<ConnId> {
-        let mut told: BTreeSet<ConnId> = self
-            .by_path
-            .get(path)
-            .into_iter()
-            .flat_map(BTreeMap::keys)
-            .copied()
-            .collect();
+        let mut told: BTreeSet<ConnId> =
+            self.by_path.get(path).into_iter().flat_map(BTreeMap::keys).copied().collect();
         for conn in &told {
             self.remove(*conn, path, WatchKinds::STANDARD);
         }
@@ -169,10 +158,7 @@ impl Watches {
     /// Without watches.
     #[must_use]
     pub fn new(hash_seed: u64) -> Watches {
-        Watches {
-            data: Table::new(hash_seed),
-            child: Table::new(hash_seed),
-        }
+        Watches { data: Table::new(hash_seed), child: Table::new(hash_seed) }
     }
 
     /// A one-shot watch of data, or of a missing node's creation.
@@ -234,8 +220,7 @@ impl Watches {
             ChangeKind::DataChanged => EventType::NodeDataChanged,
         };
         let told = self.data.trigger(path);
-        told.iter()
-            .for_each(|conn| tell(*conn, event, path, change.acl));
+        told.iter().for_each(|conn| tell(*conn, event, path, change.acl));
         if change.kind == ChangeKind::Deleted {
             // Whoever watches both data and children is told of the deletion once.
             let watchers = self.child.trigger(path);
@@ -245,9 +230,7 @@ impl Watches {
         if change.kind != ChangeKind::DataChanged {
             let changed = EventType::NodeChildrenChanged;
             let watchers = self.child.trigger(parent);
-            watchers
-                .iter()
-                .for_each(|conn| tell(*conn, changed, parent, change.parent_acl));
+            watchers.iter().for_each(|conn| tell(*conn, changed, parent, change.parent_acl));
         }
     }
 
@@ -276,19 +259,13 @@ impl Watches {
 
     /// Watched paths of the data table by connection.
     pub fn by_connection(&self) -> impl Iterator<Item = (ConnId, impl Iterator<Item = &str>)> {
-        self.data
-            .by_conn
-            .iter()
-            .map(|(conn, paths)| (*conn, paths.iter().map(|path| &**path)))
+        self.data.by_conn.iter().map(|(conn, paths)| (*conn, paths.iter().map(|path| &**path)))
     }
 
     /// Connections of the data table by watched path.
     pub fn by_path(&self) -> impl Iterator<Item = (&str, Vec<ConnId>)> {
         let watchers = |set: &BTreeMap<ConnId, WatchKinds>| set.keys().copied().collect();
-        self.data
-            .by_path
-            .iter()
-            .map(move |(path, set)| (&**path, watchers(set)))
+        self.data.by_path.iter().map(move |(path, set)| (&**path, watchers(set)))
     }
 }
 
@@ -315,15 +292,8 @@ mod tests {
 
     fn fire(watches: &mut Watches, kind: ChangeKind, path: &str) -> Vec<(u64, EventType, String)> {
         let mut told = vec![];
-        let change = Change {
-            kind,
-            path,
-            acl: &[],
-            parent_acl: &[],
-        };
-        watches.fire(&change, |conn, event, path, _| {
-            told.push((conn.0, event, path.into()))
-        });
+        let change = Change { kind, path, acl: &[], parent_acl: &[] };
+        watches.fire(&change, |conn, event, path, _| told.push((conn.0, event, path.into())));
         told
     }
 

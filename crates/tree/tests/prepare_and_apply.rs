@@ -21,24 +21,13 @@ struct Server {
 
 impl Server {
     fn new() -> Server {
-        let types = ExtendedTypes {
-            enabled: true,
-            emulate_353: false,
-        };
-        let tree = Tree::new(Options {
-            types,
-            ..Options::default()
-        });
-        let schemes = Authenticator {
-            digest: Some(DigestScheme::default()),
-        };
+        let types = ExtendedTypes { enabled: true, emulate_353: false };
+        let tree = Tree::new(Options { types, ..Options::default() });
+        let schemes = Authenticator { digest: Some(DigestScheme::default()) };
         Server {
             overlay: Overlay::new(&tree),
             tree,
-            rules: Rules {
-                schemes,
-                ..Rules::default()
-            },
+            rules: Rules { schemes, ..Rules::default() },
             zxid: Zxid::ZERO,
             log: vec![],
         }
@@ -55,8 +44,7 @@ impl Server {
             identities: &[],
         };
         let mut entry = vec![];
-        self.overlay
-            .prepare(&self.tree, &self.rules, &origin, request, &mut entry);
+        self.overlay.prepare(&self.tree, &self.rules, &origin, request, &mut entry);
         self.log.push(entry);
     }
 
@@ -67,18 +55,11 @@ impl Server {
             let entry = LogEntry::decode(&bytes, Limits::default()).unwrap();
             let outcome = self.tree.apply(&entry.header, &entry.txn, &mut |_| {});
             if let Some(digest) = entry.digest {
-                assert_eq!(
-                    digest.tree_digest.cast_unsigned(),
-                    self.tree.digest(),
-                    "{entry:?}"
-                );
+                assert_eq!(digest.tree_digest.cast_unsigned(), self.tree.digest(), "{entry:?}");
             }
             let refused = matches!(entry.txn, Txn::Error(_));
             let failed = matches!(outcome, Outcome::Failed(_));
-            assert_eq!(
-                refused, failed,
-                "only what was refused fails: {entry:?} {outcome:?}"
-            );
+            assert_eq!(refused, failed, "only what was refused fails: {entry:?} {outcome:?}");
             self.overlay.caught_up(entry.header.zxid);
             last = owned(outcome);
         }
@@ -95,11 +76,9 @@ impl Server {
 
 fn owned(outcome: Outcome<'_>) -> Outcome<'static> {
     match outcome {
-        Outcome::Created { path, stat, plain } => Outcome::Created {
-            path: path.into_owned().into(),
-            stat,
-            plain,
-        },
+        Outcome::Created { path, stat, plain } => {
+            Outcome::Created { path: path.into_owned().into(), stat, plain }
+        }
         Outcome::Multi(parts) => Outcome::Multi(parts.into_iter().map(owned).collect()),
         Outcome::Deleted => Outcome::Deleted,
         Outcome::Set(stat) => Outcome::Set(stat),
@@ -127,18 +106,11 @@ fn create(path: &str, flags: i32) -> WriteRequest<'_> {
 }
 
 fn delete(path: &str) -> WriteRequest<'_> {
-    WriteRequest::Delete(DeleteRequest {
-        path: path.into(),
-        version: -1,
-    })
+    WriteRequest::Delete(DeleteRequest { path: path.into(), version: -1 })
 }
 
 fn set(path: &str, version: i32) -> WriteRequest<'_> {
-    WriteRequest::SetData(SetDataRequest {
-        path: path.into(),
-        data: Some(b"yy"),
-        version,
-    })
+    WriteRequest::SetData(SetDataRequest { path: path.into(), data: Some(b"yy"), version })
 }
 
 fn failed(code: ErrorCode) -> Outcome<'static> {
@@ -148,10 +120,7 @@ fn failed(code: ErrorCode) -> Outcome<'static> {
 #[test]
 fn a_fresh_tree_is_that_of_java() {
     let tree = Tree::new(Options::default());
-    assert_eq!(
-        (tree.digest(), tree.node_count(), tree.data_size()),
-        (1_371_985_504, 5, 44)
-    );
+    assert_eq!((tree.digest(), tree.node_count(), tree.data_size()), (1_371_985_504, 5, 44));
     assert_eq!(tree.node("/zookeeper/config").unwrap().stat().aversion, -1);
 }
 
@@ -161,40 +130,26 @@ fn names_are_numbered_by_creations_alone() {
     server.run(1, &create("/q", 0));
     for number in 0..3 {
         server.prepare(1, &create("/q/n-", 2));
-        let Outcome::Created { path, .. } = server.apply() else {
-            panic!("created")
-        };
+        let Outcome::Created { path, .. } = server.apply() else { panic!("created") };
         assert_eq!(path, format!("/q/n-{number:010}"));
         server.run(1, &delete(&path));
     }
     let stat = server.tree.node("/q").unwrap().stat();
-    assert_eq!(
-        (stat.cversion, stat.num_children, stat.pzxid),
-        (6, 0, server.zxid)
-    );
+    assert_eq!((stat.cversion, stat.num_children, stat.pzxid), (6, 0, server.zxid));
 }
 
 #[test]
 fn a_failed_multi_changes_nothing() {
     let mut server = Server::new();
-    let parts = vec![
-        create("/a", 0),
-        create("/a/b", 1),
-        delete("/none"),
-        create("/c", 0),
-    ];
+    let parts = vec![create("/a", 0), create("/a/b", 1), delete("/none"), create("/c", 0)];
     server.prepare(1, &WriteRequest::Multi(parts));
     // What comes next, still unapplied, must not see /a either.
     server.prepare(1, &create("/a/x", 0));
-    let Outcome::Failed(code) = server.apply() else {
-        panic!("refused")
-    };
+    let Outcome::Failed(code) = server.apply() else { panic!("refused") };
     assert_eq!(code, ErrorCode::NoNode.code());
     assert!(server.tree.node("/a").is_none());
     let parts = WriteRequest::Multi(vec![create("/a", 0), set("/a", 5)]);
-    let expected = [0, ErrorCode::BadVersion.code()]
-        .map(Outcome::Failed)
-        .to_vec();
+    let expected = [0, ErrorCode::BadVersion.code()].map(Outcome::Failed).to_vec();
     assert_eq!(server.run(1, &parts), Outcome::Multi(expected));
 }
 
@@ -227,33 +182,16 @@ fn checks_come_in_the_order_of_zookeeper() {
         ("/e", 0, ErrorCode::NodeExists),
         ("/e/x", 0, ErrorCode::NoChildrenForEphemerals),
     ] {
-        assert_eq!(
-            server.run(1, &create(path, flags)),
-            failed(code),
-            "{path} {flags}"
-        );
+        assert_eq!(server.run(1, &create(path, flags)), failed(code), "{path} {flags}");
     }
     for protected in ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"] {
-        assert_eq!(
-            server.run(1, &delete(protected)),
-            failed(ErrorCode::BadArguments)
-        );
+        assert_eq!(server.run(1, &delete(protected)), failed(ErrorCode::BadArguments));
     }
     assert_eq!(server.run(1, &delete("/none")), failed(ErrorCode::NoNode));
-    assert_eq!(
-        server.run(1, &set("/e/", -1)),
-        failed(ErrorCode::BadArguments)
-    );
+    assert_eq!(server.run(1, &set("/e/", -1)), failed(ErrorCode::BadArguments));
     assert_eq!(server.run(1, &set("/e", 3)), failed(ErrorCode::BadVersion));
-    let no_acl = SetAclRequest {
-        path: "/e".into(),
-        acl: None,
-        version: -1,
-    };
-    assert_eq!(
-        server.run(1, &WriteRequest::SetAcl(no_acl)),
-        failed(ErrorCode::InvalidAcl)
-    );
+    let no_acl = SetAclRequest { path: "/e".into(), acl: None, version: -1 };
+    assert_eq!(server.run(1, &WriteRequest::SetAcl(no_acl)), failed(ErrorCode::InvalidAcl));
 }
 
 /// One random request over few paths, so that requests meet.
@@ -263,21 +201,13 @@ fn random_request(random: &mut Prng, paths: &[String], depth: u32) -> WriteReque
     let version = i32::try_from(random.below(3)).unwrap() - 1;
     match random.below(10) {
         0..=3 => create(path, i32::try_from(random.below(7)).unwrap()),
-        4 | 5 => WriteRequest::Delete(DeleteRequest {
-            path: path.into(),
-            version,
-        }),
+        4 | 5 => WriteRequest::Delete(DeleteRequest { path: path.into(), version }),
         6 | 7 => set(path, version),
         8 if depth == 0 => {
-            let parts = (0..random.below(5))
-                .map(|_| random_request(random, paths, 1))
-                .collect();
+            let parts = (0..random.below(5)).map(|_| random_request(random, paths, 1)).collect();
             WriteRequest::Multi(parts)
         }
-        8 => WriteRequest::Check(CheckVersionRequest {
-            path: path.into(),
-            version,
-        }),
+        8 => WriteRequest::Check(CheckVersionRequest { path: path.into(), version }),
         _ if depth == 0 && random.one_in(2) => WriteRequest::CloseSession,
         _ if depth == 0 => WriteRequest::SetAcl(SetAclRequest {
             path: path.into(),
@@ -293,12 +223,7 @@ fn what_is_prepared_far_ahead_is_what_is_applied() {
     let paths: Vec<String> = ["/a", "/b"]
         .iter()
         .flat_map(|top| {
-            [
-                (*top).to_string(),
-                format!("{top}/c"),
-                format!("{top}/c/d"),
-                "/zookeeper/z".into(),
-            ]
+            [(*top).to_string(), format!("{top}/c"), format!("{top}/c/d"), "/zookeeper/z".into()]
         })
         .collect();
     for seed in 0..40 {
@@ -324,11 +249,7 @@ fn a_view_stays_as_it_was() {
     let nodes = |view: &tree::View| {
         let mut nodes = vec![];
         view.for_each_node(|node| {
-            nodes.push((
-                node.path.to_string(),
-                node.data.map(<[u8]>::to_vec),
-                node.stat,
-            ));
+            nodes.push((node.path.to_string(), node.data.map(<[u8]>::to_vec), node.stat));
             Ok::<(), ()>(())
         })
         .unwrap();
@@ -339,26 +260,15 @@ fn a_view_stays_as_it_was() {
     assert_eq!((before.len(), view.node_count()), (504, 504));
     for number in 0..500 {
         let path = format!("/n{number}");
-        server.run(
-            1,
-            &if number % 2 == 0 {
-                delete(&path)
-            } else {
-                set(&path, 0)
-            },
-        );
+        server.run(1, &if number % 2 == 0 { delete(&path) } else { set(&path, 0) });
     }
     assert_eq!(nodes(&view), before);
     assert!(view.retained_bytes() > 0);
 
     let mut loader = tree::Loader::new(*server.tree.options());
     let later = server.tree.view();
-    later
-        .acls()
-        .for_each(|(id, list)| loader.acl(id, list.to_vec()));
-    later
-        .for_each_node(|node| loader.node(node.path, node.data, node.acl_id, node.stat))
-        .unwrap();
+    later.acls().for_each(|(id, list)| loader.acl(id, list.to_vec()));
+    later.for_each_node(|node| loader.node(node.path, node.data, node.acl_id, node.stat)).unwrap();
     let loaded = loader.finish(later.last_zxid());
     assert_eq!(loaded.digest(), server.tree.digest());
     assert_eq!(loaded.node_count(), server.tree.node_count());
@@ -382,19 +292,13 @@ fn quotas_count_and_limit() {
     server.run(1, &WriteRequest::Create(limits));
     server.run(1, &create("/zookeeper/quota/a/zookeeper_stats", 0));
     let stats = |server: &Server| {
-        let node = server
-            .tree
-            .node("/zookeeper/quota/a/zookeeper_stats")
-            .unwrap();
+        let node = server.tree.node("/zookeeper/quota/a/zookeeper_stats").unwrap();
         String::from_utf8(node.data().unwrap().to_vec()).unwrap()
     };
     assert_eq!(stats(&server), "count=1,bytes=1");
     server.run(1, &create("/a/b", 0));
     assert_eq!(stats(&server), "count=2,bytes=2");
-    assert_eq!(
-        server.run(1, &create("/a/c", 0)),
-        failed(ErrorCode::QuotaExceeded)
-    );
+    assert_eq!(server.run(1, &create("/a/c", 0)), failed(ErrorCode::QuotaExceeded));
     server.run(1, &set("/a/b", -1));
     assert_eq!(stats(&server), "count=2,bytes=3");
     server.run(1, &delete("/a/b"));

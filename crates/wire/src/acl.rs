@@ -41,10 +41,7 @@ impl<'a> Id<'a> {
     /// An identity of the given scheme and name.
     #[must_use]
     pub fn new(scheme: impl Into<Text<'a>>, id: impl Into<Text<'a>>) -> Id<'a> {
-        Id {
-            scheme: Some(scheme.into()),
-            id: Some(id.into()),
-        }
+        Id { scheme: Some(scheme.into()), id: Some(id.into()) }
     }
 
     /// The scheme, empty when null.
@@ -63,10 +60,7 @@ impl<'a> Id<'a> {
     #[must_use]
     pub fn into_owned(self) -> Id<'static> {
         let owned = |text: Option<Text<'a>>| text.map(|t| Text::Owned(t.into_owned()));
-        Id {
-            scheme: owned(self.scheme),
-            id: owned(self.id),
-        }
+        Id { scheme: owned(self.scheme), id: owned(self.id) }
     }
 }
 
@@ -74,18 +68,12 @@ impl<'a> Acl<'a> {
     /// `world:anyone` with the given permissions.
     #[must_use]
     pub fn world(perms: i32) -> Acl<'static> {
-        Acl {
-            perms,
-            id: Id::new("world", "anyone"),
-        }
+        Acl { perms, id: Id::new("world", "anyone") }
     }
 
     /// The same entry, owning its strings.
     #[must_use]
     pub fn into_owned(self) -> Acl<'static> {
-        Acl {
-            perms: self.perms,
-            id: self.id.into_owned(),
-        }
+        Acl { perms: self.perms, id: self.id.into_owned() }
     }
 }

@@ -37,11 +37,7 @@ impl<'a> ConnectRequest<'a> {
             timeout_ms: input.read()?,
             session: input.read()?,
             password: input.read()?,
-            read_only: if input.rest().is_empty() {
-                None
-            } else {
-                Some(input.read()?)
-            },
+            read_only: if input.rest().is_empty() { None } else { Some(input.read()?) },
         })
     }
 
@@ -100,11 +96,7 @@ impl ConnectResponse {
                 .buffer()?
                 .and_then(|bytes| bytes.try_into().ok())
                 .ok_or(DecodeError::Null)?,
-            read_only: if input.rest().is_empty() {
-                None
-            } else {
-                Some(input.read()?)
-            },
+            read_only: if input.rest().is_empty() { None } else { Some(input.read()?) },
         })
     }
 
@@ -137,15 +129,9 @@ mod tests {
         let mut bytes = Vec::new();
         request.write(&mut bytes);
         assert_eq!(bytes.len(), 45);
-        assert_eq!(
-            ConnectRequest::decode(&bytes, Limits::default()).as_ref(),
-            Ok(&request)
-        );
+        assert_eq!(ConnectRequest::decode(&bytes, Limits::default()).as_ref(), Ok(&request));
         request.read_only = None;
-        assert_eq!(
-            ConnectRequest::decode(&bytes[..44], Limits::default()),
-            Ok(request)
-        );
+        assert_eq!(ConnectRequest::decode(&bytes[..44], Limits::default()), Ok(request));
         assert!(ConnectRequest::decode(&bytes[..43], Limits::default()).is_err());
     }
 }

@@ -24,11 +24,7 @@ impl<'a> Frames<'a> {
     /// Frames at the front of `bytes`, none longer than the limits allow.
     #[must_use]
     pub fn new(bytes: &'a [u8], limits: Limits) -> Frames<'a> {
-        Frames {
-            bytes,
-            consumed: 0,
-            limit: limits.frame_bytes_max,
-        }
+        Frames { bytes, consumed: 0, limit: limits.frame_bytes_max }
     }
 
     /// How many bytes the frames returned so far took, lengths included.
@@ -47,10 +43,7 @@ impl<'a> Frames<'a> {
         };
         let length = i32::from_be_bytes(*head);
         let Some(len) = u32::try_from(length).ok().filter(|len| *len <= self.limit) else {
-            return Err(FrameError {
-                length,
-                limit: self.limit,
-            });
+            return Err(FrameError { length, limit: self.limit });
         };
         let Some(payload) = rest.get(..len as usize) else {
             return Ok(None);
@@ -108,9 +101,6 @@ mod tests {
             assert!(Frames::new(&bytes, Limits::default()).next_frame().is_err());
         }
         let at_the_limit = [0, 0x0f, 0xff, 0xff];
-        assert_eq!(
-            Frames::new(&at_the_limit, Limits::default()).next_frame(),
-            Ok(None)
-        );
+        assert_eq!(Frames::new(&at_the_limit, Limits::default()).next_frame(), Ok(None));
     }
 }

@@ -81,10 +81,7 @@ impl<'a> Reader<'a> {
     /// A reader over `bytes` that refuses fields longer than the limits say.
     #[must_use]
     pub fn new(bytes: &'a [u8], limits: Limits) -> Reader<'a> {
-        Reader {
-            rest: bytes,
-            field_bytes_max: limits.field_bytes_max,
-        }
+        Reader { rest: bytes, field_bytes_max: limits.field_bytes_max }
     }
 
     /// What has not been read yet.
@@ -107,9 +104,7 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(taken)
             }
-            None => Err(DecodeError::Truncated {
-                missing: len - self.rest.len(),
-            }),
+            None => Err(DecodeError::Truncated { missing: len - self.rest.len() }),
         }
     }
 
@@ -119,9 +114,7 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(*taken)
             }
-            None => Err(DecodeError::Truncated {
-                missing: N - self.rest.len(),
-            }),
+            None => Err(DecodeError::Truncated { missing: N - self.rest.len() }),
         }
     }
 
@@ -322,11 +315,7 @@ fn write_cesu8(text: &str, out: &mut Vec<u8>) {
 
 fn surrogate_bytes(unit: u16) -> [u8; 3] {
     let [high, low] = unit.to_be_bytes();
-    [
-        0xe0 | (high >> 4),
-        0x80 | ((high & 0x0f) << 2) | (low >> 6),
-        0x80 | (low & 0x3f),
-    ]
+    [0xe0 | (high >> 4), 0x80 | ((high & 0x0f) << 2) | (low >> 6), 0x80 | (low & 0x3f)]
 }
 
 /// Declares records: structs whose jute form is their fields in order.
@@ -394,27 +383,15 @@ mod tests {
             read::<Buffer>(&[0xff, 0xff, 0xff, 0xfe]),
             Err(DecodeError::UnreasonableLength(-2))
         );
-        assert_eq!(
-            read::<Text>(&[0, 0, 0, 9, b'x']),
-            Err(DecodeError::Truncated { missing: 8 })
-        );
-        assert_eq!(
-            read::<Vec<i64>>(&[0x7f, 0, 0, 0]),
-            Err(DecodeError::Truncated { missing: 8 })
-        );
-        assert_eq!(
-            read::<i32>(&[1]),
-            Err(DecodeError::Truncated { missing: 3 })
-        );
+        assert_eq!(read::<Text>(&[0, 0, 0, 9, b'x']), Err(DecodeError::Truncated { missing: 8 }));
+        assert_eq!(read::<Vec<i64>>(&[0x7f, 0, 0, 0]), Err(DecodeError::Truncated { missing: 8 }));
+        assert_eq!(read::<i32>(&[1]), Err(DecodeError::Truncated { missing: 3 }));
     }
 
     #[test]
     fn supplementary_characters_are_two_surrogates_and_come_back_as_two_replacements() {
         let written = bytes(&Text::from("a😀"));
-        assert_eq!(
-            written,
-            [0, 0, 0, 7, b'a', 0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80]
-        );
+        assert_eq!(written, [0, 0, 0, 7, b'a', 0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80]);
         assert_eq!(read::<Text>(&written), Ok(Text::from("a\u{fffd}\u{fffd}")));
     }
 

@@ -35,9 +35,9 @@ pub use op::OpCode;
 pub use password::{password_matches, session_password};
 pub use request::{
     AddWatchMode, AddWatchRequest, AuthPacket, CheckVersionRequest, CheckWatchesRequest,
-    CreateMode, CreateRequest, DeleteRequest, PathRequest, ReadRequest, ReconfigRequest,
-    RequestHeader, SetAclRequest, SetDataRequest, SetWatchesRequest, WatchRequest, WatchedKind,
-    WriteRequest,
+    CreateMode, CreateRequest, DeleteRequest, MultiReadPart, PathRequest, ReadRequest,
+    ReconfigRequest, RequestHeader, SetAclRequest, SetDataRequest, SetWatchesRequest, WatchRequest,
+    WatchedKind, WriteRequest,
 };
 pub use response::{
     AclResponse, ChildrenResponse, ClientInfo, DataResponse, ReplyHeader, write_reply,

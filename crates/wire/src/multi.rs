@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::jute::{Buffer, DecodeError, Reader, Record, Text};
 use crate::op::OpCode;
-use crate::request::{CreateMode, CreateRequest, ReadRequest, WriteRequest};
+use crate::request::{CreateMode, CreateRequest, MultiReadPart, WriteRequest};
 use crate::stat::Stat;
 
 records! {
@@ -21,11 +21,7 @@ records! {
 }
 
 impl MultiHeader {
-    const END: MultiHeader = MultiHeader {
-        op: -1,
-        done: true,
-        err: -1,
-    };
+    const END: MultiHeader = MultiHeader { op: -1, done: true, err: -1 };
 }
 
 /// An operation that may stand within a sequence.
@@ -49,10 +45,7 @@ pub(crate) fn read_ops<'a, O: Within<'a>>(input: &mut Reader<'a>) -> Result<Vec<
 }
 
 fn unknown(op: i32) -> DecodeError {
-    DecodeError::Unknown {
-        what: "operation within a multi",
-        value: op,
-    }
+    DecodeError::Unknown { what: "operation within a multi", value: op }
 }
 
 impl<'a> Within<'a> for WriteRequest<'a> {
@@ -69,10 +62,7 @@ impl CreateRequest<'_> {
     /// Java builds typed operations while it decodes a multi, so the mode decides there and then
     /// (`MultiOperationRecord.deserialize`, `Op.create`).
     fn within_multi(self) -> Result<Self, DecodeError> {
-        let bad_mode = DecodeError::Unknown {
-            what: "create mode",
-            value: self.flags,
-        };
+        let bad_mode = DecodeError::Unknown { what: "create mode", value: self.flags };
         let mode = CreateMode::from_code(self.flags);
         if self.acl.is_none() {
             return Err(DecodeError::Null);
@@ -89,11 +79,11 @@ impl CreateRequest<'_> {
     }
 }
 
-impl<'a> Within<'a> for ReadRequest<'a> {
+impl<'a> Within<'a> for MultiReadPart<'a> {
     fn read(op: i32, input: &mut Reader<'a>) -> Result<Self, DecodeError> {
         match OpCode::from_code(op) {
-            Some(OpCode::GetData) => Ok(ReadRequest::GetData(input.read()?)),
-            Some(OpCode::GetChildren) => Ok(ReadRequest::GetChildren(input.read()?)),
+            Some(OpCode::GetData) => Ok(MultiReadPart::GetData(input.read()?)),
+            Some(OpCode::GetChildren) => Ok(MultiReadPart::GetChildren(input.read()?)),
             _ => Err(unknown(op)),
         }
     }
@@ -101,12 +91,7 @@ impl<'a> Within<'a> for ReadRequest<'a> {
 
 pub(crate) fn write_ops(ops: &[WriteRequest<'_>], out: &mut Vec<u8>) {
     for op in ops {
-        MultiHeader {
-            op: op.op().code(),
-            done: false,
-            err: -1,
-        }
-        .write(out);
+        MultiHeader { op: op.op().code(), done: false, err: -1 }.write(out);
         op.write(out);
     }
     MultiHeader::END.write(out);
@@ -136,11 +121,7 @@ pub enum MultiResult<'a> {
 impl<'a> MultiResult<'a> {
     /// Appends the result to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let header = |op: OpCode, err| MultiHeader {
-            op: op.code(),
-            done: false,
-            err,
-        };
+        let header = |op: OpCode, err| MultiHeader { op: op.code(), done: false, err };
         match self {
             MultiResult::Create(path) => {
                 header(OpCode::Create, 0).write(out);

@@ -36,17 +36,9 @@ mod tests {
     #[test]
     fn passwords_are_those_of_java() {
         let hex = |id: i64| {
-            session_password(SessionId(id))
-                .iter()
-                .fold(0u128, |sum, b| sum << 8 | u128::from(*b))
+            session_password(SessionId(id)).iter().fold(0u128, |sum, b| sum << 8 | u128::from(*b))
         };
-        assert_eq!(
-            hex(0x0100_0000_0000_0000),
-            0xf22a_cd4a_97e6_9d6d_20a4_9bb6_38ea_db38
-        );
-        assert_eq!(
-            hex(0x0100_0123_4567_89ab),
-            0x2377_10bc_62d7_7989_a42e_8da7_7022_789d
-        );
+        assert_eq!(hex(0x0100_0000_0000_0000), 0xf22a_cd4a_97e6_9d6d_20a4_9bb6_38ea_db38);
+        assert_eq!(hex(0x0100_0123_4567_89ab), 0x2377_10bc_62d7_7989_a42e_8da7_7022_789d);
     }
 }

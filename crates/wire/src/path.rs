@@ -43,11 +43,7 @@ pub fn validate(path: &str) -> Result<(), PathError> {
         [b'/', ..] => {}
         _ => return Err(PathError::NotAbsolute),
     }
-    if is_plain(path.as_bytes()) {
-        Ok(())
-    } else {
-        validate_slowly(path)
-    }
+    if is_plain(path.as_bytes()) { Ok(()) } else { validate_slowly(path) }
 }
 
 /// Printable ASCII without empty or dotted components: nearly every path there is.
@@ -105,11 +101,7 @@ pub fn split(path: &str) -> Option<(&str, &str)> {
 /// The first component of a path, empty for the root: what namespaces of quotas and metrics go by.
 #[must_use]
 pub fn top_component(path: &str) -> &str {
-    path.strip_prefix('/')
-        .unwrap_or(path)
-        .split('/')
-        .next()
-        .unwrap_or_default()
+    path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -118,17 +110,7 @@ mod tests {
 
     #[test]
     fn valid_paths() {
-        for path in [
-            "/",
-            "/a",
-            "/a/b c",
-            "/...",
-            "/.a",
-            "/a/..b",
-            "/é",
-            "/\u{ffef}",
-            "/\u{a0}",
-        ] {
+        for path in ["/", "/a", "/a/b c", "/...", "/.a", "/a/..b", "/é", "/\u{ffef}", "/\u{a0}"] {
             assert_eq!(validate(path), Ok(()), "{path:?}");
         }
     }
@@ -143,14 +125,7 @@ mod tests {
         assert_eq!(validate("/a/../b"), at("relative paths not allowed", 5));
         assert_eq!(validate("/."), at("relative paths not allowed", 2));
         assert_eq!(validate("/a\0b"), at("null character not allowed", 2));
-        for odd in [
-            "/\u{1}",
-            "/\u{7f}",
-            "/\u{9f}",
-            "/\u{e000}",
-            "/\u{fff0}",
-            "/\u{1f600}",
-        ] {
+        for odd in ["/\u{1}", "/\u{7f}", "/\u{9f}", "/\u{e000}", "/\u{fff0}", "/\u{1f600}"] {
             assert_eq!(validate(odd), at("invalid character", 1), "{odd:?}");
         }
     }

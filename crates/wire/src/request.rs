@@ -184,29 +184,20 @@ impl CreateMode {
     /// Whether the session owns the node.
     #[must_use]
     pub const fn is_ephemeral(self) -> bool {
-        matches!(
-            self,
-            CreateMode::Ephemeral | CreateMode::EphemeralSequential
-        )
+        matches!(self, CreateMode::Ephemeral | CreateMode::EphemeralSequential)
     }
 
     /// Whether a number is appended to the name.
     #[must_use]
     pub const fn is_sequential(self) -> bool {
         use CreateMode::{EphemeralSequential, PersistentSequential, PersistentSequentialWithTtl};
-        matches!(
-            self,
-            PersistentSequential | EphemeralSequential | PersistentSequentialWithTtl
-        )
+        matches!(self, PersistentSequential | EphemeralSequential | PersistentSequentialWithTtl)
     }
 
     /// Whether the node has a time to live.
     #[must_use]
     pub const fn has_ttl(self) -> bool {
-        matches!(
-            self,
-            CreateMode::PersistentWithTtl | CreateMode::PersistentSequentialWithTtl
-        )
+        matches!(self, CreateMode::PersistentWithTtl | CreateMode::PersistentSequentialWithTtl)
     }
 }
 
@@ -239,11 +230,7 @@ impl<'a> CreateRequest<'a> {
             data: input.read()?,
             acl: input.read()?,
             flags: input.read()?,
-            ttl_ms: if op == OpCode::CreateTtl {
-                input.read()?
-            } else {
-                0
-            },
+            ttl_ms: if op == OpCode::CreateTtl { input.read()? } else { 0 },
         })
     }
 
@@ -354,10 +341,7 @@ impl<'a> WriteRequest<'a> {
             OpCode::Delete => Ok(WriteRequest::Delete(input.read()?)),
             OpCode::SetData => Ok(WriteRequest::SetData(input.read()?)),
             OpCode::Check => Ok(WriteRequest::Check(input.read()?)),
-            other => Err(DecodeError::Unknown {
-                what: "operation",
-                value: other.code(),
-            }),
+            other => Err(DecodeError::Unknown { what: "operation", value: other.code() }),
         }
     }
 
@@ -393,6 +377,15 @@ impl<'a> WriteRequest<'a> {
     }
 }
 
+/// One part of a multiRead. The watch flags are read and ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MultiReadPart<'a> {
+    /// getChildren.
+    GetChildren(WatchRequest<'a>),
+    /// getData.
+    GetData(WatchRequest<'a>),
+}
+
 /// A request that the serving server answers from its own state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadRequest<'a> {
@@ -415,7 +408,7 @@ pub enum ReadRequest<'a> {
     /// sync. On a server that leads, or stands alone, a read like any other.
     Sync(PathRequest<'a>),
     /// multiRead: getData and getChildren only.
-    MultiRead(Vec<ReadRequest<'a>>),
+    MultiRead(Vec<MultiReadPart<'a>>),
     /// checkWatches.
     CheckWatches(CheckWatchesRequest<'a>),
     /// removeWatches.
@@ -455,10 +448,7 @@ impl<'a> ReadRequest<'a> {
             OpCode::AddWatch => ReadRequest::AddWatch(input.read()?),
             OpCode::WhoAmI => ReadRequest::WhoAmI,
             other => {
-                return Err(DecodeError::Unknown {
-                    what: "operation",
-                    value: other.code(),
-                });
+                return Err(DecodeError::Unknown { what: "operation", value: other.code() });
             }
         })
     }

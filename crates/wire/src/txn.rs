@@ -180,10 +180,7 @@ impl<'a> Txn<'a> {
     /// # Errors
     /// When the bytes are no such record or the type is none.
     pub fn read(op: i32, input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let unknown = DecodeError::Unknown {
-            what: "transaction type",
-            value: op,
-        };
+        let unknown = DecodeError::Unknown { what: "transaction type", value: op };
         Ok(match OpCode::from_code(op).ok_or(unknown)? {
             OpCode::Create => Txn::Create(read_create(input)?),
             OpCode::Create2 => Txn::Create2(input.read()?),
@@ -232,11 +229,7 @@ fn read_create<'a>(input: &mut Reader<'a>) -> Result<CreateTxn<'a>, DecodeError>
         data: input.read()?,
         acl: input.read()?,
         ephemeral: input.read()?,
-        parent_cversion: if input.rest().is_empty() {
-            -1
-        } else {
-            input.read()?
-        },
+        parent_cversion: if input.rest().is_empty() { -1 } else { input.read()? },
     })
 }
 
@@ -262,10 +255,7 @@ impl<'a> SubTxn<'a> {
     /// # Errors
     /// When the bytes are no such record.
     pub fn txn(&self, limits: Limits) -> Result<Txn<'a>, DecodeError> {
-        Txn::read(
-            self.op,
-            &mut Reader::new(self.data.unwrap_or_default(), limits),
-        )
+        Txn::read(self.op, &mut Reader::new(self.data.unwrap_or_default(), limits))
     }
 }
 
@@ -289,16 +279,8 @@ impl<'a> LogEntry<'a> {
         let mut input = Reader::new(payload, limits);
         let header: TxnHeader = input.read()?;
         let txn = Txn::read(header.op, &mut input)?;
-        let digest = if input.rest().len() < DIGEST_LEN {
-            None
-        } else {
-            Some(input.read()?)
-        };
-        Ok(LogEntry {
-            header,
-            txn,
-            digest,
-        })
+        let digest = if input.rest().len() < DIGEST_LEN { None } else { Some(input.read()?) };
+        Ok(LogEntry { header, txn, digest })
     }
 
     /// Appends the payload to `out`.

@@ -1,7 +1,9 @@
+use alloc::vec::Vec;
+
 use base::Zxid;
 
-use crate::jute::Text;
-use crate::response::ReplyHeader;
+use crate::jute::{Record, Text};
+use crate::response::{ReplyHeader, write_reply};
 
 /// The state in every event that a server sends.
 pub const KEEPER_STATE_SYNC_CONNECTED: i32 = 3;
@@ -43,13 +45,9 @@ impl<'a> WatcherEvent<'a> {
         }
     }
 
-    /// The header of a notification: xid -1 and the zxid of the transaction that fired it.
-    #[must_use]
-    pub fn header(zxid: Zxid) -> ReplyHeader {
-        ReplyHeader {
-            xid: ReplyHeader::NOTIFICATION_XID,
-            zxid,
-            err: 0,
-        }
+    /// Appends the whole notification to `out`; `zxid` is that of the transaction that fired it.
+    pub fn write_framed(&self, zxid: Zxid, out: &mut Vec<u8>) {
+        let header = ReplyHeader { xid: ReplyHeader::NOTIFICATION_XID, zxid, err: 0 };
+        write_reply(out, header, |out| self.write(out));
     }
 }

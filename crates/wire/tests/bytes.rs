@@ -4,7 +4,7 @@
 use base::{SessionId, Zxid};
 use wire::{
     Acl, ConnectResponse, CreateRequest, Frames, Limits, LogEntry, MultiResult, OpCode, Reader,
-    Record, RequestHeader, Txn, WatcherEvent, WriteRequest, session_password, write_reply,
+    RequestHeader, Txn, WatcherEvent, WriteRequest, session_password,
 };
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -27,10 +27,7 @@ fn connect_response() {
     let expected =
         bytes("00000000 00007530 0100000000000000 00000010 f22acd4a97e69d6d20a49bb638eadb38 00");
     assert_eq!(out, expected);
-    assert_eq!(
-        ConnectResponse::decode(&expected, Limits::default()),
-        Ok(response)
-    );
+    assert_eq!(ConnectResponse::decode(&expected, Limits::default()), Ok(response));
 }
 
 #[test]
@@ -39,10 +36,7 @@ fn create_request() {
         "00000032 00000001 00000001 00000002 2f61 00000001 78 00000001 0000001f 00000005 776f726c64
          00000006 616e796f6e65 00000000",
     );
-    let payload = Frames::new(&frame, Limits::default())
-        .next_frame()
-        .unwrap()
-        .unwrap();
+    let payload = Frames::new(&frame, Limits::default()).next_frame().unwrap().unwrap();
     let mut input = Reader::new(payload, Limits::default());
     let header: RequestHeader = input.read().unwrap();
     assert_eq!(header, RequestHeader { xid: 1, op: 1 });
@@ -65,9 +59,7 @@ fn create_request() {
 fn notification() {
     let mut out = Vec::new();
     let event = WatcherEvent::new(wire::EventType::NodeDataChanged, "/a");
-    write_reply(&mut out, WatcherEvent::header(Zxid(9)), |out| {
-        event.write(out)
-    });
+    event.write_framed(Zxid(9), &mut out);
     assert_eq!(
         out,
         bytes("0000001e ffffffff 0000000000000009 00000000 00000003 00000003 00000002 2f61")

@@ -1,0 +1,573 @@
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use base::{Now, SessionId, Zxid};
+use bytes::Bytes;
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use tree::{
+    Change, ConnId, Origin, Outcome, Overlay, Rules, SessionTracker, Tree, Watches, permits,
+};
+use wire::{
+    ConnectResponse, ErrorCode, EventType, Id, Limits, LogEntry, OpCode, PathRequest, Perms,
+    ReplyHeader, TxnHeader, WatcherEvent, WriteRequest, session_password, write_reply,
+};
+
+use crate::flight::{Append, Asked, Flight, Ticket};
+use crate::gate::ReadGate;
+use crate::read::{Asker, read};
+use crate::replica::{Replica, WatchLock};
+use crate::reply::write_outcome;
+use crate::session::{Handshake, SessionIds, SessionLimits};
+use crate::sink::{Answered, Sink};
+
+/// What a brain is told at its birth.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The server's id: the top byte of the session ids that it hands out.
+    pub server_id: u8,
+    /// Width of an expiry bucket, in milliseconds.
+    pub tick_ms: i64,
+    /// The range of session timeouts.
+    pub sessions: SessionLimits,
+    /// What decides whether a request may become a transaction.
+    pub rules: Rules,
+    /// How long fields of requests may be.
+    pub limits: Limits,
+    /// How often containers and TTL nodes are looked through, in milliseconds.
+    pub reap_interval_ms: i64,
+    /// How many of them go in a minute at most.
+    pub reap_per_minute: i64,
+    /// How long a container that never had a child may stay, in milliseconds; 0 is for ever.
+    pub never_used_ms: i64,
+}
+
+/// What has happened at a connection.
+#[derive(Debug)]
+pub enum Input {
+    /// Its first frame has come. The connection has entered its gate with it.
+    Connected {
+        /// The connection.
+        conn: ConnId,
+        /// Its gate.
+        gate: Arc<ReadGate>,
+        /// What it has proved to be.
+        identities: Arc<[Id<'static>]>,
+        /// The frame.
+        handshake: Handshake,
+    },
+    /// It has proved to be somebody.
+    Identified {
+        /// The connection.
+        conn: ConnId,
+        /// All that it has proved to be by now.
+        identities: Arc<[Id<'static>]>,
+    },
+    /// A request has come that takes its turn. The connection has entered its gate with it.
+    Requested {
+        /// The connection.
+        conn: ConnId,
+        /// The request's xid.
+        xid: i32,
+        /// What it asks for.
+        op: OpCode,
+        /// Its body.
+        body: Bytes,
+        /// When it came, on the monotonic clock, in milliseconds.
+        received_ms: i64,
+    },
+    /// It has ended.
+    Disconnected {
+        /// The connection.
+        conn: ConnId,
+    },
+}
+
+/// A request that waits for its turn among those of its connection.
+enum Queued {
+    /// A transaction under way; its commit ends the wait.
+    Write,
+    /// A read behind it.
+    Read { xid: i32, op: OpCode, body: Bytes, received_ms: i64 },
+    /// A request that could not be read.
+    Undecodable { xid: i32, op: OpCode, received_ms: i64 },
+}
+
+struct Connection {
+    session: SessionId,
+    gate: Arc<ReadGate>,
+    identities: Arc<[Id<'static>]>,
+    read_only: Option<bool>,
+    /// Unanswered requests in the order in which they came. The first is always a write: what
+    /// stands behind it is answered as soon as it is.
+    lane: VecDeque<Queued>,
+}
+
+/// On whose behalf a transaction is prepared.
+struct Caller<'r> {
+    session: SessionId,
+    identities: &'r [Id<'static>],
+    asked: Option<Asked>,
+}
+
+impl Caller<'_> {
+    /// The server itself.
+    fn server(session: SessionId) -> Caller<'static> {
+        Caller { session, identities: &[], asked: None }
+    }
+}
+
+type ById<K, V> = HashMap<K, V, FixedState>;
+
+/// The single owner of all that decides. See the crate's documentation.
+pub struct Brain {
+    settings: Settings,
+    overlay: Overlay,
+    flight: Flight,
+    tracker: SessionTracker,
+    ids: SessionIds,
+    connections: ById<ConnId, Connection>,
+    by_session: ById<SessionId, ConnId>,
+    reaping: VecDeque<String>,
+    next_scan_ms: i64,
+    next_reap_ms: i64,
+}
+
+impl Brain {
+    /// The brain of a server that stands alone, over the tree that it has recovered. Every session
+    /// of the tree gets its full timeout from now on.
+    #[must_use]
+    pub fn new(settings: Settings, tree: &Tree, now: Now) -> Brain {
+        let seed = tree.options().hash_seed;
+        let hasher = || FixedState::with_seed(seed);
+        let mut tracker = SessionTracker::new(settings.tick_ms, seed);
+        tree.sessions().for_each(|(id, timeout_ms)| tracker.track(id, timeout_ms, now.mono_ms));
+        Brain {
+            overlay: Overlay::new(tree),
+            flight: Flight::new(tree.last_zxid()),
+            tracker,
+            ids: SessionIds::new(settings.server_id, now),
+            connections: HashMap::with_hasher(hasher()),
+            by_session: HashMap::with_hasher(hasher()),
+            reaping: VecDeque::new(),
+            next_scan_ms: now.mono_ms + settings.reap_interval_ms,
+            next_reap_ms: now.mono_ms,
+            settings,
+        }
+    }
+
+    /// Who is alive.
+    #[must_use]
+    pub fn sessions(&self) -> &SessionTracker {
+        &self.tracker
+    }
+
+    /// The connection that serves a session.
+    #[must_use]
+    pub fn connection_of(&self, session: SessionId) -> Option<ConnId> {
+        self.by_session.get(&session).copied()
+    }
+
+    /// Bytes of transactions that are prepared and not yet applied: what back-pressure goes by.
+    #[must_use]
+    pub fn in_flight_bytes(&self) -> usize {
+        self.flight.bytes()
+    }
+
+    /// Takes in what happened at a connection. Reads whose turn it is are answered at once.
+    pub fn handle<L: WatchLock>(
+        &mut self,
+        replica: &Replica<L>,
+        now: Now,
+        input: Input,
+        sink: &mut dyn Sink,
+    ) {
+        match input {
+            Input::Connected { conn, gate, identities, handshake } => {
+                let connection = Connection {
+                    session: SessionId::NONE,
+                    gate,
+                    identities,
+                    read_only: handshake.read_only.map(|_| false),
+                    lane: VecDeque::new(),
+                };
+                self.connections.insert(conn, connection);
+                self.connect(replica, now, conn, &handshake, sink);
+            }
+            Input::Identified { conn, identities } => {
+                if let Some(connection) = self.connections.get_mut(&conn) {
+                    connection.identities = identities;
+                }
+            }
+            Input::Requested { conn, xid, op, body, received_ms } => {
+                let asked = Asked { conn, xid, op, received_ms };
+                self.request(replica, now, asked, body, sink);
+            }
+            Input::Disconnected { conn } => {
+                self.disconnect(conn);
+                replica.watches.with(|watches| watches.remove_conn(conn));
+            }
+        }
+    }
+
+    /// What must be written to the log next, as one group.
+    #[must_use]
+    pub fn poll_append(&mut self) -> Option<Append> {
+        self.flight.take_append()
+    }
+
+    /// The log holds everything up to the ticket, durably.
+    pub fn persisted(&mut self, ticket: Ticket) {
+        self.flight.persisted(ticket);
+    }
+
+    /// Whether [`Brain::apply_committed`] has anything to do.
+    #[must_use]
+    pub fn has_committed(&self) -> bool {
+        self.flight.has_committed()
+    }
+
+    /// When [`Brain::tick`] has something to do next, on the monotonic clock.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<i64> {
+        let reap = if self.reaping.is_empty() { self.next_scan_ms } else { self.next_reap_ms };
+        self.tracker.next_deadline().into_iter().chain([reap]).min()
+    }
+
+    /// Does what time alone brings: ends sessions, reaps containers and TTL nodes.
+    pub fn tick(&mut self, tree: &Tree, now: Now, sink: &dyn Sink) {
+        let by_session = &self.by_session;
+        let heard_ms = |session| sink.heard_ms(*by_session.get(&session)?);
+        for session in self.tracker.expire(now.mono_ms, heard_ms) {
+            self.tracker.set_closing(session);
+            self.prepare(tree, now, &Caller::server(session), &WriteRequest::CloseSession);
+        }
+        self.reap(tree, now);
+    }
+
+    fn reap(&mut self, tree: &Tree, now: Now) {
+        if now.mono_ms >= self.next_scan_ms && self.reaping.is_empty() {
+            self.next_scan_ms = now.mono_ms + self.settings.reap_interval_ms;
+            self.next_reap_ms = now.mono_ms;
+            self.reaping = tree.reap_candidates(now.wall_ms, self.settings.never_used_ms).into();
+        }
+        let gap_ms = 60_000 / self.settings.reap_per_minute.clamp(1, 60_000);
+        while self.next_reap_ms <= now.mono_ms {
+            let Some(path) = self.reaping.pop_front() else {
+                return;
+            };
+            self.next_reap_ms += gap_ms;
+            let request = WriteRequest::DeleteContainer(PathRequest { path: path.into() });
+            self.prepare(tree, now, &Caller::server(SessionId::NONE), &request);
+        }
+    }
+
+    fn connect<L: WatchLock>(
+        &mut self,
+        replica: &Replica<L>,
+        now: Now,
+        conn: ConnId,
+        handshake: &Handshake,
+        sink: &mut dyn Sink,
+    ) {
+        if handshake.last_zxid_seen > replica.tree.last_zxid() {
+            // The client has seen a newer state than ours; it must find another server.
+            self.end(conn, sink);
+            return;
+        }
+        let timeout_ms = self.settings.sessions.negotiate(handshake.timeout_ms);
+        if handshake.session == SessionId::NONE {
+            self.create_session(&replica.tree, now, conn, timeout_ms);
+            return;
+        }
+        let session = handshake.session;
+        let alive = self.tracker.session(session).is_some_and(|tracked| !tracked.closing);
+        if !(handshake.password_matches && alive) {
+            let response = ConnectResponse::invalid(handshake.read_only.map(|_| false));
+            sink.append(conn, &mut |out| write_connect_response(out, &response));
+            self.end(conn, sink);
+            return;
+        }
+        if let Some(old) = self.by_session.get(&session).copied() {
+            self.end(old, sink);
+            replica.watches.with(|watches| watches.remove_conn(old));
+        }
+        self.tracker.track(session, timeout_ms, now.mono_ms);
+        self.establish(conn, session, timeout_ms, sink);
+    }
+
+    fn create_session(&mut self, tree: &Tree, now: Now, conn: ConnId, timeout_ms: i32) {
+        let mut session = self.ids.next();
+        while session == SessionId::NONE || self.tracker.session(session).is_some() {
+            session = self.ids.next();
+        }
+        self.tracker.track(session, timeout_ms, now.mono_ms);
+        let origin = self.origin(now, &Caller::server(session));
+        let asked = Asked { conn, xid: 0, op: OpCode::CreateSession, received_ms: now.mono_ms };
+        let overlay = &mut self.overlay;
+        self.flight.add(Some(asked), |out| {
+            overlay.prepare_session(tree, &origin, timeout_ms, out);
+        });
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.lane.push_back(Queued::Write);
+        }
+    }
+
+    /// The handshake ends well: the client gets its session, the connection its requests.
+    fn establish(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        timeout_ms: i32,
+        sink: &mut dyn Sink,
+    ) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        connection.session = session;
+        let response = ConnectResponse {
+            protocol_version: 0,
+            timeout_ms,
+            session,
+            password: session_password(session),
+            read_only: connection.read_only,
+        };
+        self.by_session.insert(session, conn);
+        sink.append(conn, &mut |out| write_connect_response(out, &response));
+        sink.established(conn, session, timeout_ms);
+        connection.gate.leave();
+    }
+
+    /// Ends a connection from our side.
+    fn end(&mut self, conn: ConnId, sink: &mut dyn Sink) {
+        self.disconnect(conn);
+        sink.close(conn);
+    }
+
+    fn disconnect(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.remove(&conn) else {
+            return;
+        };
+        if self.by_session.get(&connection.session) == Some(&conn) {
+            self.by_session.remove(&connection.session);
+        }
+    }
+
+    fn request<L: WatchLock>(
+        &mut self,
+        replica: &Replica<L>,
+        now: Now,
+        asked: Asked,
+        body: Bytes,
+        sink: &mut dyn Sink,
+    ) {
+        let Asked { conn, xid, op, received_ms } = asked;
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let session = connection.session;
+        // Nothing is accepted from a session whose end is under way; its connection ends anyway.
+        if self.tracker.session(session).is_none_or(|tracked| tracked.closing) {
+            connection.gate.leave();
+            return;
+        }
+        if !op.is_write() {
+            connection.lane.push_back(Queued::Read { xid, op, body, received_ms });
+            self.advance(replica, conn, sink);
+            return;
+        }
+        let identities = connection.identities.clone();
+        match WriteRequest::decode(op, &body, self.settings.limits) {
+            Ok(request) => {
+                if op == OpCode::CloseSession {
+                    self.tracker.set_closing(session);
+                }
+                connection.lane.push_back(Queued::Write);
+                let caller = Caller { session, identities: &identities, asked: Some(asked) };
+                self.prepare(&replica.tree, now, &caller, &request);
+            }
+            // An undecodable multi takes a place in the order, as in Java.
+            Err(_) if op == OpCode::Multi => {
+                connection.lane.push_back(Queued::Write);
+                let caller = Caller { session, identities: &[], asked: Some(asked) };
+                let origin = self.origin(now, &caller);
+                self.flight.add(Some(asked), |out| {
+                    Overlay::prepare_error(&origin, ErrorCode::MarshallingError, out);
+                });
+            }
+            Err(_) => {
+                connection.lane.push_back(Queued::Undecodable { xid, op, received_ms });
+                self.advance(replica, conn, sink);
+            }
+        }
+    }
+
+    fn origin<'r>(&self, now: Now, caller: &Caller<'r>) -> Origin<'r> {
+        Origin {
+            session: caller.session,
+            cxid: caller.asked.map_or(0, |asked| asked.xid),
+            zxid: self.flight.next_zxid(),
+            wall_ms: now.wall_ms,
+            identities: caller.identities,
+        }
+    }
+
+    fn prepare(&mut self, tree: &Tree, now: Now, caller: &Caller<'_>, request: &WriteRequest<'_>) {
+        let origin = self.origin(now, caller);
+        let (overlay, rules) = (&mut self.overlay, &self.settings.rules);
+        self.flight.add(caller.asked, |out| overlay.prepare(tree, rules, &origin, request, out));
+    }
+
+    /// Applies what is committed, tells those who watch, and answers those who asked. Call it
+    /// within the exclusive section.
+    pub fn apply_committed<L: WatchLock>(&mut self, replica: &mut Replica<L>, sink: &mut dyn Sink) {
+        while let Some(group) = self.flight.take_committed() {
+            let mut start = 0;
+            for ((_, end), asked) in group.append.entries.iter().zip(group.asked) {
+                self.apply(replica, &group.append.bytes[start..*end], asked, sink);
+                start = *end;
+            }
+            self.overlay.caught_up(group.append.ticket.zxid);
+        }
+    }
+
+    fn apply<L: WatchLock>(
+        &mut self,
+        replica: &mut Replica<L>,
+        payload: &[u8],
+        asked: Option<Asked>,
+        sink: &mut dyn Sink,
+    ) {
+        let limits = replica.tree.options().limits;
+        let entry = LogEntry::decode(payload, limits).expect("what was prepared can be read");
+        let header = entry.header;
+        let Replica { tree, watches } = replica;
+        let watches = watches.get_mut();
+        let outcome = tree.apply(&header, &entry.txn, &mut |change| {
+            self.tell(watches, &change, header.zxid, sink);
+        });
+        if let Some(digest) = entry.digest {
+            let expected = digest.tree_digest.cast_unsigned();
+            assert!(
+                expected == tree.digest(),
+                "the tree is not what transaction {} was prepared to make of it",
+                header.zxid,
+            );
+        }
+        if header.op == OpCode::CloseSession.code() {
+            self.session_ended(header.session, asked, watches, sink);
+        }
+        if let Some(asked) = asked {
+            self.answer(replica, asked, &header, &outcome, sink);
+        }
+    }
+
+    /// Appends the event to the outboxes of all who watch and may read.
+    fn tell(&self, watches: &mut Watches, change: &Change<'_>, zxid: Zxid, sink: &mut dyn Sink) {
+        if watches.is_empty() {
+            return;
+        }
+        let rules = &self.settings.rules;
+        watches.fire(change, |conn, event: EventType, path, acl| {
+            let Some(connection) = self.connections.get(&conn) else {
+                return;
+            };
+            let identities = &connection.identities;
+            if rules.skip_acl || permits(&rules.schemes, acl, Perms::READ, identities) {
+                let event = WatcherEvent::new(event, path);
+                sink.append(conn, &mut |out| event.write_framed(zxid, out));
+            }
+        });
+    }
+
+    /// A session is gone: so is its connection, unless it asked for this and gets its answer first.
+    fn session_ended(
+        &mut self,
+        session: SessionId,
+        asked: Option<Asked>,
+        watches: &mut Watches,
+        sink: &mut dyn Sink,
+    ) {
+        self.tracker.remove(session);
+        let conn = self.by_session.get(&session).copied();
+        if let Some(conn) = conn.filter(|conn| asked.is_none_or(|asked| asked.conn != *conn)) {
+            self.end(conn, sink);
+            watches.remove_conn(conn);
+        }
+    }
+
+    fn answer<L: WatchLock>(
+        &mut self,
+        replica: &Replica<L>,
+        asked: Asked,
+        header: &TxnHeader,
+        outcome: &Outcome<'_>,
+        sink: &mut dyn Sink,
+    ) {
+        let Asked { conn, xid, op, received_ms } = asked;
+        let (zxid, session) = (header.zxid, header.session);
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let turn = connection.lane.pop_front();
+        debug_assert!(matches!(turn, Some(Queued::Write)), "writes are answered in order");
+        if op == OpCode::CreateSession {
+            let timeout_ms = self.tracker.session(session).map_or(0, |tracked| tracked.timeout_ms);
+            self.establish(conn, session, timeout_ms, sink);
+        } else {
+            sink.append(conn, &mut |out| write_outcome(out, xid, zxid, outcome));
+            sink.answered(conn, Answered { xid, op, zxid, received_ms });
+            connection.gate.leave();
+        }
+        if op == OpCode::CloseSession {
+            self.end(conn, sink);
+            replica.watches.with(|watches| watches.remove_conn(conn));
+            return;
+        }
+        self.advance(replica, conn, sink);
+    }
+
+    /// Answers what stands in the lane before its next write.
+    fn advance<L: WatchLock>(&mut self, replica: &Replica<L>, conn: ConnId, sink: &mut dyn Sink) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let asker = Asker {
+            conn,
+            session: connection.session,
+            identities: &connection.identities,
+            schemes: &self.settings.rules.schemes,
+            skip_acl: self.settings.rules.skip_acl,
+            limits: self.settings.limits,
+        };
+        while let Some(queued) = connection.lane.pop_front() {
+            let mut zxid = replica.tree.last_zxid();
+            let answered = match queued {
+                Queued::Write => {
+                    connection.lane.push_front(Queued::Write);
+                    return;
+                }
+                Queued::Read { xid, op, body, received_ms } => {
+                    sink.append(conn, &mut |out| zxid = read(replica, &asker, xid, op, &body, out));
+                    Answered { xid, op, zxid, received_ms }
+                }
+                Queued::Undecodable { xid, op, received_ms } => {
+                    let err = ErrorCode::MarshallingError.code();
+                    let header = ReplyHeader { xid, zxid, err };
+                    sink.append(conn, &mut |out| write_reply(out, header, |_| {}));
+                    Answered { xid, op, zxid, received_ms }
+                }
+            };
+            sink.answered(conn, answered);
+            connection.gate.leave();
+        }
+    }
+}
+
+fn write_connect_response(out: &mut Vec<u8>, response: &ConnectResponse) {
+    let start = wire::begin_frame(out);
+    response.write(out);
+    wire::end_frame(out, start);
+}
