@@ -59,9 +59,7 @@ impl FileName {
             let rest = name.strip_prefix("snapshot.")?;
             rest.split_at(rest.find('.').unwrap_or(rest.len()))
         };
-        let compression = Compression::ALL
-            .into_iter()
-            .find(|c| c.suffix() == suffix)?;
+        let compression = Compression::ALL.into_iter().find(|c| c.suffix() == suffix)?;
         Some(FileName::Snapshot(hex(digits)?, compression))
     }
 
@@ -93,14 +91,8 @@ mod tests {
         check("log.1", FileName::Log(Zxid(1)));
         check("log.10000000a", FileName::Log(Zxid(0x1_0000_000a)));
         check("snapshot.0", FileName::Snapshot(Zxid(0), Compression::None));
-        check(
-            "snapshot.ff.gz",
-            FileName::Snapshot(Zxid(255), Compression::Gzip),
-        );
-        check(
-            "snapshot.ff.snappy",
-            FileName::Snapshot(Zxid(255), Compression::Snappy),
-        );
+        check("snapshot.ff.gz", FileName::Snapshot(Zxid(255), Compression::Gzip));
+        check("snapshot.ff.snappy", FileName::Snapshot(Zxid(255), Compression::Snappy));
     }
 
     #[test]

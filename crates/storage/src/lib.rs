@@ -21,6 +21,8 @@ mod policy;
 mod purge;
 mod recovery;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use directory::{DataDirectory, DirectoryOptions, Layout};
 #[cfg(any(test, feature = "fakes"))]

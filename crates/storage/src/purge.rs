@@ -37,16 +37,12 @@ pub fn purge(disk: &dyn Disk, layout: &Layout, retain: usize) -> Result<Vec<Path
 fn doomed(disk: &dyn Disk, layout: &Layout, oldest: Zxid) -> Result<Vec<PathBuf>, Error> {
     let logs = log_names(disk, &layout.log_dir)?;
     // The newest log that begins no later than the snapshot ends may run beyond it.
-    let needed = logs
-        .partition_point(|first| *first <= oldest)
-        .saturating_sub(1);
+    let needed = logs.partition_point(|first| *first <= oldest).saturating_sub(1);
     let name = |zxid: &Zxid| layout.log_dir.join(FileName::Log(*zxid).to_string());
     let mut doomed: Vec<PathBuf> = logs[..needed].iter().map(name).collect();
     let older = candidates(disk, &layout.snap_dir)?.into_iter().rev();
     doomed.extend(
-        older
-            .filter(|candidate| candidate.file.zxid < oldest)
-            .map(|candidate| candidate.file.path),
+        older.filter(|candidate| candidate.file.zxid < oldest).map(|candidate| candidate.file.path),
     );
     Ok(doomed)
 }

@@ -23,10 +23,7 @@ impl Layout {
     /// The layout below `dataDir` and `dataLogDir`.
     #[must_use]
     pub fn new(data_dir: &Path, data_log_dir: &Path) -> Layout {
-        Layout {
-            snap_dir: data_dir.join(VERSION_DIR),
-            log_dir: data_log_dir.join(VERSION_DIR),
-        }
+        Layout { snap_dir: data_dir.join(VERSION_DIR), log_dir: data_log_dir.join(VERSION_DIR) }
     }
 
     /// The log file that begins with `first`.
@@ -47,8 +44,7 @@ impl Layout {
             match disk.list(dir) {
                 Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::NotFound && autocreate => {
-                    disk.create_dir(dir)
-                        .map_err(|e| unusable("create", dir, e))?;
+                    disk.create_dir(dir).map_err(|e| unusable("create", dir, e))?;
                 }
                 Err(e) => return Err(unusable("read", dir, e)),
             }
@@ -61,28 +57,14 @@ impl Layout {
         if self.snap_dir == self.log_dir {
             return Ok(());
         }
-        for entry in disk
-            .list(&self.log_dir)
-            .map_err(Error::io("list", &self.log_dir))?
-        {
+        for entry in disk.list(&self.log_dir).map_err(Error::io("list", &self.log_dir))? {
             if let Some(FileName::Snapshot(..)) = FileName::parse(&entry.name) {
-                return Err(exchanged(
-                    &self.log_dir,
-                    &entry.name,
-                    "log directory has snapshot",
-                ));
+                return Err(exchanged(&self.log_dir, &entry.name, "log directory has snapshot"));
             }
         }
-        for entry in disk
-            .list(&self.snap_dir)
-            .map_err(Error::io("list", &self.snap_dir))?
-        {
+        for entry in disk.list(&self.snap_dir).map_err(Error::io("list", &self.snap_dir))? {
             if let Some(FileName::Log(_)) = FileName::parse(&entry.name) {
-                return Err(exchanged(
-                    &self.snap_dir,
-                    &entry.name,
-                    "snapshot directory has log",
-                ));
+                return Err(exchanged(&self.snap_dir, &entry.name, "snapshot directory has log"));
             }
         }
         Ok(())
@@ -127,9 +109,5 @@ fn unusable(action: &'static str, dir: &Path, source: io::Error) -> Error {
         ),
         _ => return Error::io(action, dir)(source),
     };
-    Error::Directory {
-        path: dir.to_owned(),
-        what: what.to_owned(),
-        remedy,
-    }
+    Error::Directory { path: dir.to_owned(), what: what.to_owned(), remedy }
 }

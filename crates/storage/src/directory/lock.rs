@@ -27,9 +27,7 @@ impl Lock {
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
         }
         let pid = format!("{}\n", std::process::id());
-        let written = file
-            .set_len(0)
-            .and_then(|()| file.write_all(pid.as_bytes()));
+        let written = file.set_len(0).and_then(|()| file.write_all(pid.as_bytes()));
         written.map_err(Error::io("write", &path))?;
         Ok(Lock { _file: file })
     }
@@ -39,8 +37,5 @@ fn held(dir: &Path, file: &mut File) -> Error {
     let mut pid = String::new();
     // Only to name the holder; without it the message is still right.
     let _ = file.read_to_string(&mut pid);
-    Error::InUse {
-        path: dir.to_owned(),
-        holder: format!("another server, process {}", pid.trim()),
-    }
+    Error::InUse { path: dir.to_owned(), holder: format!("another server, process {}", pid.trim()) }
 }

@@ -53,11 +53,7 @@ impl DataDirectory {
         occupant::look(&layout, options)?;
         layout.prepare(&RealDisk, options.autocreate)?;
         let locks = layout.dirs().map(Lock::take).collect::<Result<_, _>>()?;
-        Ok(DataDirectory {
-            disk: Arc::new(RealDisk),
-            layout,
-            _locks: locks,
-        })
+        Ok(DataDirectory { disk: Arc::new(RealDisk), layout, _locks: locks })
     }
 
     /// Opens directories on a disk of the caller's, which nobody else can reach: no lock is taken.
@@ -70,11 +66,7 @@ impl DataDirectory {
     ) -> Result<DataDirectory, Error> {
         let layout = Layout::new(&options.data_dir, &options.data_log_dir);
         layout.prepare(&*disk, options.autocreate)?;
-        Ok(DataDirectory {
-            disk,
-            layout,
-            _locks: Vec::new(),
-        })
+        Ok(DataDirectory { disk, layout, _locks: Vec::new() })
     }
 
     /// Where the files are.

@@ -18,10 +18,7 @@ const ACCESS_MODE: u32 = 0o3;
 /// (another user's) is not seen.
 pub(super) fn look(layout: &Layout, options: &DirectoryOptions) -> Result<(), Error> {
     by_pid_file(options)?;
-    let dirs: Vec<PathBuf> = layout
-        .dirs()
-        .filter_map(|d| d.canonicalize().ok())
-        .collect();
+    let dirs: Vec<PathBuf> = layout.dirs().filter_map(|d| d.canonicalize().ok()).collect();
     if dirs.is_empty() {
         return Ok(());
     }
@@ -66,9 +63,7 @@ fn writes_into(pid: u32, dirs: &[PathBuf]) -> bool {
     let entries = fs::read_dir(format!("/proc/{pid}/fd"));
     entries.into_iter().flatten().flatten().any(|entry| {
         let target = fs::read_link(entry.path()).unwrap_or_default();
-        let inside = target
-            .parent()
-            .is_some_and(|dir| dirs.iter().any(|d| d == dir));
+        let inside = target.parent().is_some_and(|dir| dirs.iter().any(|d| d == dir));
         inside && for_writing(pid, &entry.file_name().to_string_lossy())
     })
 }
@@ -89,10 +84,7 @@ fn serves(pid: u32, dirs: &[PathBuf]) -> bool {
         return false;
     }
     let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
-    let main = arguments
-        .iter()
-        .position(|a| a.starts_with(JAVA_PACKAGE))
-        .unwrap_or(0);
+    let main = arguments.iter().position(|a| a.starts_with(JAVA_PACKAGE)).unwrap_or(0);
     let data_dirs = match &arguments[main + 1..] {
         [config] => configured(&cwd.join(config)),
         [_port, data_dir, ..] => vec![PathBuf::from(data_dir)],
@@ -100,10 +92,7 @@ fn serves(pid: u32, dirs: &[PathBuf]) -> bool {
     };
     data_dirs.iter().any(|data_dir| {
         let layout = Layout::new(&cwd.join(data_dir), Path::new(""));
-        layout
-            .snap_dir
-            .canonicalize()
-            .is_ok_and(|dir| dirs.contains(&dir))
+        layout.snap_dir.canonicalize().is_ok_and(|dir| dirs.contains(&dir))
     })
 }
 
@@ -119,9 +108,7 @@ fn configured(path: &Path) -> Vec<PathBuf> {
 }
 
 fn is_java_server(arguments: &[String]) -> bool {
-    arguments
-        .iter()
-        .any(|argument| argument.starts_with(JAVA_PACKAGE))
+    arguments.iter().any(|argument| argument.starts_with(JAVA_PACKAGE))
 }
 
 fn arguments(pid: u32) -> Vec<String> {

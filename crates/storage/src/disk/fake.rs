@@ -102,9 +102,7 @@ impl FakeDisk {
         for file in &mut state.files {
             let unsynced = std::mem::take(&mut file.unsynced);
             if let Some(prng) = prng.as_deref_mut().filter(|_| !file.lost) {
-                unsynced
-                    .iter()
-                    .for_each(|change| keep_some(change, &mut file.durable, prng));
+                unsynced.iter().for_each(|change| keep_some(change, &mut file.durable, prng));
             }
             file.live.clone_from(&file.durable);
             file.lost = false;
@@ -162,10 +160,7 @@ fn keep_some(change: &Change, durable: &mut Vec<u8>, prng: &mut Prng) {
         // Up to the next sector's edge.
         let upto = bytes.len().min(from + SECTOR - (offset + from) % SECTOR);
         if prng.one_in(2) {
-            let part = Change::Write {
-                offset: offset + from,
-                bytes: bytes[from..upto].to_vec(),
-            };
+            let part = Change::Write { offset: offset + from, bytes: bytes[from..upto].to_vec() };
             part.apply(durable);
         }
         from = upto;
@@ -237,16 +232,8 @@ impl Disk for FakeDisk {
             let name = path.file_name()?.to_string_lossy().into_owned();
             Some(Entry { name, is_file })
         };
-        let files = state
-            .live
-            .keys()
-            .filter(inside)
-            .filter_map(|p| entry(p, true));
-        let dirs = state
-            .dirs
-            .iter()
-            .filter(inside)
-            .filter_map(|p| entry(p, false));
+        let files = state.live.keys().filter(inside).filter_map(|p| entry(p, true));
+        let dirs = state.dirs.iter().filter(inside).filter_map(|p| entry(p, false));
         Ok(files.chain(dirs).collect())
     }
 
@@ -262,10 +249,7 @@ impl Disk for FakeDisk {
         state.whole_call()?;
         let file = state.find(path)?;
         drop(state);
-        Ok(Box::new(FakeFile {
-            disk: self.clone(),
-            file,
-        }))
+        Ok(Box::new(FakeFile { disk: self.clone(), file }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -279,10 +263,7 @@ impl Disk for FakeDisk {
         content.live.clear();
         content.unsynced.push(Change::SetLen(0));
         drop(state);
-        Ok(Box::new(FakeFile {
-            disk: self.clone(),
-            file,
-        }))
+        Ok(Box::new(FakeFile { disk: self.clone(), file }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -308,9 +289,7 @@ impl Disk for FakeDisk {
         let inside = |path: &Path| path.parent() == Some(dir);
         let live: Vec<_> = state.live.iter().map(|(p, f)| (p.clone(), *f)).collect();
         state.durable.retain(|path, _| !inside(path));
-        state
-            .durable
-            .extend(live.into_iter().filter(|(path, _)| inside(path)));
+        state.durable.extend(live.into_iter().filter(|(path, _)| inside(path)));
         Ok(())
     }
 }
@@ -326,10 +305,9 @@ impl FakeFile {
         let mut state = self.disk.state();
         let torn = match (state.call()?, &change) {
             (None, _) => None,
-            (Some(Fault::Torn), Change::Write { offset, bytes }) => Some(Change::Write {
-                offset: *offset,
-                bytes: bytes[..bytes.len() / 2].to_vec(),
-            }),
+            (Some(Fault::Torn), Change::Write { offset, bytes }) => {
+                Some(Change::Write { offset: *offset, bytes: bytes[..bytes.len() / 2].to_vec() })
+            }
             (Some(_), _) => return Err(eio()),
         };
         let done = torn.as_ref().unwrap_or(&change);
@@ -377,9 +355,7 @@ impl DiskFile for FakeFile {
             return called;
         }
         if !content.lost {
-            unsynced
-                .iter()
-                .for_each(|change| change.apply(&mut content.durable));
+            unsynced.iter().for_each(|change| change.apply(&mut content.durable));
         }
         Ok(())
     }

@@ -30,10 +30,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(access == Access::Write)
-            .open(path)?;
+        let file = OpenOptions::new().read(true).write(access == Access::Write).open(path)?;
         Ok(Box::new(RealFile(file)))
     }
 
@@ -59,10 +56,7 @@ impl Disk for RealDisk {
 fn entry(found: &fs::DirEntry) -> io::Result<Entry> {
     // A link to a file counts as the file: operators move logs to other disks that way.
     let is_file = fs::metadata(found.path()).is_ok_and(|meta| meta.is_file());
-    Ok(Entry {
-        name: found.file_name().to_string_lossy().into_owned(),
-        is_file,
-    })
+    Ok(Entry { name: found.file_name().to_string_lossy().into_owned(), is_file })
 }
 
 #[derive(Debug)]

@@ -58,9 +58,7 @@ fn cut(disk: &dyn Disk, path: &Path, upto: Zxid) -> Result<(), Error> {
             LogStep::End { offset, .. } => break offset,
         }
     };
-    let file = disk
-        .open(path, Access::Write)
-        .map_err(Error::io("open", path))?;
+    let file = disk.open(path, Access::Write).map_err(Error::io("open", path))?;
     file.set_len(length).map_err(Error::io("truncate", path))?;
     file.sync_data().map_err(Error::io("sync", path))
 }

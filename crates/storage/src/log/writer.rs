@@ -20,10 +20,7 @@ pub struct LogOptions {
 
 impl Default for LogOptions {
     fn default() -> LogOptions {
-        LogOptions {
-            preallocate_bytes: 64 << 20,
-            force_sync: true,
-        }
+        LogOptions { preallocate_bytes: 64 << 20, force_sync: true }
     }
 }
 
@@ -63,8 +60,6 @@ struct OpenLog {
     allocated: u64,
     /// Up to where the file is known to hold written zeros.
     zeroed: u64,
-    /// Whether the directory knows the file durably.
-    named: bool,
     unsynced: bool,
 }
 
@@ -72,13 +67,7 @@ impl LogWriter {
     /// A writer into `dir`, which holds nothing yet: the first append names the first file.
     #[must_use]
     pub fn new(disk: Arc<dyn Disk>, dir: &Path, options: LogOptions) -> LogWriter {
-        LogWriter {
-            disk,
-            dir: dir.to_owned(),
-            options,
-            open: None,
-            failed: None,
-        }
+        LogWriter { disk, dir: dir.to_owned(), options, open: None, failed: None }
     }
 
     /// Writes a run of entries, each made by [`frame_entry`](super::frame_entry); `first` is the
@@ -103,9 +92,7 @@ impl LogWriter {
     pub fn sync(&mut self) -> Result<(), Error> {
         self.usable()?;
         let done = match &mut self.open {
-            Some(log) if log.unsynced && self.options.force_sync => {
-                log.sync(&*self.disk, &self.dir)
-            }
+            Some(log) if log.unsynced && self.options.force_sync => log.sync(),
             _ => Ok(()),
         };
         self.remember_failure(done)
@@ -136,7 +123,14 @@ impl LogWriter {
     fn write(&mut self, first: Zxid, entries: &[u8]) -> Result<(), Error> {
         let log = match &mut self.open {
             Some(log) => log,
-            none => none.insert(OpenLog::create(&*self.disk, &self.dir, first)?),
+            none => {
+                let path = self.dir.join(FileName::Log(first).to_string());
+                let log = OpenLog::create(&*self.disk, path, self.options.preallocate_bytes)?;
+                if self.options.force_sync {
+                    log.sync_header(&*self.disk, &self.dir)?;
+                }
+                none.insert(log)
+            }
         };
         log.make_room(entries.len() as u64, self.options.preallocate_bytes)?;
         if self.options.preallocate_bytes > 0 && entries.len() <= SMALL_GROUP {
@@ -162,20 +156,20 @@ impl LogWriter {
 }
 
 impl OpenLog {
-    fn create(disk: &dyn Disk, dir: &Path, first: Zxid) -> Result<OpenLog, Error> {
-        let path = dir.join(FileName::Log(first).to_string());
+    fn create(disk: &dyn Disk, path: PathBuf, step: u64) -> Result<OpenLog, Error> {
         let file = disk.create(&path).map_err(Error::io("create", &path))?;
-        let mut log = OpenLog {
-            file,
-            path,
-            position: 0,
-            allocated: 0,
-            zeroed: 0,
-            named: false,
-            unsynced: false,
-        };
+        let mut log = OpenLog { file, path, position: 0, allocated: 0, zeroed: 0, unsynced: false };
         log.write(&header())?;
+        log.make_room(0, step)?;
         Ok(log)
+    }
+
+    /// Makes header, length and name durable before anything is appended: a file that holds entries
+    /// but no header was damaged, not cut short.
+    fn sync_header(&self, disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
+        let synced = self.file.sync_data();
+        synced.map_err(Error::io("sync", &self.path))?;
+        disk.sync_dir(dir).map_err(Error::io("sync", dir))
     }
 
     /// Java's rule: grow by the whole step as soon as fewer than 4096 bytes are left. Here the step
@@ -217,14 +211,9 @@ impl OpenLog {
         Ok(())
     }
 
-    fn sync(&mut self, disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
-        self.file
-            .sync_data()
-            .map_err(Error::io("sync", &self.path))?;
-        if !self.named {
-            disk.sync_dir(dir).map_err(Error::io("sync", dir))?;
-            self.named = true;
-        }
+    fn sync(&mut self) -> Result<(), Error> {
+        let synced = self.file.sync_data();
+        synced.map_err(Error::io("sync", &self.path))?;
         self.unsynced = false;
         Ok(())
     }

@@ -129,13 +129,8 @@ pub fn recover(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, Error> {
     let survey = Survey::take(disk, layout)?;
-    let mut recovery = Recovery {
-        disk,
-        layout,
-        options,
-        findings: survey.findings.clone(),
-        unreadable: None,
-    };
+    let mut recovery =
+        Recovery { disk, layout, options, findings: survey.findings.clone(), unreadable: None };
     let (tree, digest, origin) = recovery.begin(&survey, progress)?;
     let mut replay = Replay::new(tree, digest, origin == Origin::LogOnly);
     for log in survey.logs_from(replay.last()) {
@@ -189,13 +184,7 @@ impl Recovery<'_> {
     }
 
     fn skip(&mut self, case: Case, file: &Path, zxid: Zxid, detail: String) {
-        let finding = Finding {
-            case,
-            file: file.to_owned(),
-            offset: None,
-            zxid: None,
-            detail,
-        };
+        let finding = Finding { case, file: file.to_owned(), offset: None, zxid: None, detail };
         self.findings.push(finding.clone());
         // Newest first: the first one skipped holds the most.
         self.unreadable.get_or_insert(Finding {
@@ -306,10 +295,8 @@ impl Recovery<'_> {
 /// Removes the ephemerals of sessions that no longer exist: a fuzzy snapshot of Java's can hold
 /// such nodes. As in Java this is not logged; it is the same on every start.
 fn bury_the_dead(tree: &mut Tree) {
-    let dead: Vec<SessionId> = tree
-        .ephemeral_owners()
-        .filter(|owner| !tree.has_session(*owner))
-        .collect();
+    let dead: Vec<SessionId> =
+        tree.ephemeral_owners().filter(|owner| !tree.has_session(*owner)).collect();
     for session in dead {
         let txn = Txn::CloseSession(None);
         let header = TxnHeader {

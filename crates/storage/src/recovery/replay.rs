@@ -70,11 +70,14 @@ impl Replay {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), Error> {
         let mut reader = match LogReader::open(disk, path) {
-            Err(Error::Refused(finding)) => return self.no_header(*finding, newest),
-            opened => opened?,
+            Ok(reader) => reader,
+            Err(e) => match self.placed(e) {
+                Error::Refused(finding) => return self.no_header(*finding, newest),
+                other => return Err(other),
+            },
         };
         loop {
-            match reader.step()? {
+            match reader.step().map_err(|e| self.placed(e))? {
                 LogStep::Entry(entry) => self.entry(entry, path)?,
                 LogStep::End { offset, end } => {
                     self.follows_name(path)?;
@@ -93,8 +96,8 @@ impl Replay {
         Ok(())
     }
 
-    /// A file without a header holds nothing that was ever acknowledged: header and first group are
-    /// synced together. That is believed of the newest file only.
+    /// A file without a header holds nothing that was ever acknowledged: no entry is synced before
+    /// its header is. That is believed of the newest file only.
     fn no_header(&mut self, mut finding: Finding, newest: bool) -> Result<(), Error> {
         let empty = matches!(finding.case, Case::LogHeaderShort | Case::LogBlank);
         if empty && !newest {
@@ -225,10 +228,7 @@ impl Replay {
     }
 
     fn look_behind_end(&mut self, reader: &mut LogReader) -> Result<(), Error> {
-        let torn = self
-            .findings
-            .last()
-            .is_some_and(|f| f.case == Case::TornTail);
+        let torn = self.findings.last().is_some_and(|f| f.case == Case::TornTail);
         if torn {
             return Ok(());
         }
@@ -240,6 +240,17 @@ impl Replay {
         Ok(())
     }
 
+    /// The reader knows one file only; what is good before it is known here.
+    fn placed(&self, error: Error) -> Error {
+        match error {
+            Error::Refused(mut finding) => {
+                finding.zxid = Some(self.last);
+                Error::Refused(finding)
+            }
+            other => other,
+        }
+    }
+
     /// A log full of one thing is said once.
     fn findings_once(&mut self, finding: Finding) {
         if self.findings.iter().all(|f| f.case != finding.case) {
@@ -248,12 +259,6 @@ impl Replay {
     }
 
     fn finding(&self, case: Case, path: &Path, offset: Option<u64>, detail: String) -> Finding {
-        Finding {
-            case,
-            file: path.to_owned(),
-            offset,
-            zxid: Some(self.last),
-            detail,
-        }
+        Finding { case, file: path.to_owned(), offset, zxid: Some(self.last), detail }
     }
 }

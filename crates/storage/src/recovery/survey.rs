@@ -98,10 +98,9 @@ impl Survey {
 
 fn has_entry(disk: &dyn Disk, path: &Path) -> Result<bool, Error> {
     match LogReader::open(disk, path) {
-        Err(Error::Refused(finding)) => Ok(!matches!(
-            finding.case,
-            Case::LogHeaderShort | Case::LogBlank
-        )),
+        Err(Error::Refused(finding)) => {
+            Ok(!matches!(finding.case, Case::LogHeaderShort | Case::LogBlank))
+        }
         Err(other) => Err(other),
         // Damage is history too: something was written there.
         Ok(mut reader) => Ok(!matches!(reader.step(), Ok(LogStep::End { .. }))),
@@ -116,13 +115,7 @@ fn is_known(entry: &Entry) -> bool {
 }
 
 fn plain(case: Case, file: PathBuf) -> Finding {
-    Finding {
-        case,
-        file,
-        offset: None,
-        zxid: None,
-        detail: String::new(),
-    }
+    Finding { case, file, offset: None, zxid: None, detail: String::new() }
 }
 
 /// Reads the epoch files, which only members of an ensemble need. They are never changed here.
@@ -133,10 +126,7 @@ pub(super) fn epochs(
 ) -> Result<(Epochs, Vec<Finding>), Error> {
     let mut findings = Vec::new();
     let mut read = |name| epoch(disk, &layout.snap_dir.join(name), &mut findings);
-    let epochs = Epochs {
-        accepted: read(ACCEPTED_EPOCH)?,
-        current: read(CURRENT_EPOCH)?,
-    };
+    let epochs = Epochs { accepted: read(ACCEPTED_EPOCH)?, current: read(CURRENT_EPOCH)? };
     if let Some(current) = epochs.current {
         let ahead = epochs.accepted.is_some_and(|accepted| current > accepted);
         if ahead || current < i64::from(last.epoch().0) {
@@ -157,14 +147,9 @@ fn epoch(disk: &dyn Disk, path: &Path, findings: &mut Vec<Finding>) -> Result<Op
         opened => opened.map_err(Error::io("open", path))?,
     };
     let mut bytes = [0; 32];
-    let read = file
-        .read_at(&mut bytes, 0)
-        .map_err(Error::io("read", path))?;
+    let read = file.read_at(&mut bytes, 0).map_err(Error::io("read", path))?;
     let text = std::str::from_utf8(&bytes[..read]).unwrap_or_default();
-    let number = text
-        .lines()
-        .next()
-        .and_then(|line| line.trim().parse().ok());
+    let number = text.lines().next().and_then(|line| line.trim().parse().ok());
     if number.is_none() {
         findings.push(plain(Case::EpochUnreadable, path.to_owned()));
     }

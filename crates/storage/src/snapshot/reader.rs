@@ -59,14 +59,8 @@ fn read_file(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Trailer, Error> {
     let path = &snapshot.path;
-    let file = disk
-        .open(path, Access::Read)
-        .map_err(Error::io("open", path))?;
-    let watched = Watched {
-        file: FileSource::new(file),
-        read: 0,
-        progress,
-    };
+    let file = disk.open(path, Access::Read).map_err(Error::io("open", path))?;
+    let watched = Watched { file: FileSource::new(file), read: 0, progress };
     let unpacked = match PackedSource::new(watched, snapshot.compression) {
         Ok(unpacked) => unpacked,
         Err(e) => return Err(unreadable(e.into(), snapshot, 0)),
@@ -145,10 +139,7 @@ fn read_acl<R: Read>(source: &mut Source<R>) -> Result<Vec<Acl<'static>>, Unread
         let perms = source.int()?;
         let scheme = owned(source.text()?);
         let id = owned(source.text()?);
-        list.push(Acl {
-            perms,
-            id: Id { scheme, id },
-        });
+        list.push(Acl { perms, id: Id { scheme, id } });
     }
     Ok(list)
 }
@@ -192,10 +183,7 @@ fn read_stat<R: Read>(source: &mut Source<R>) -> Result<StatPersisted, Unreadabl
 
 /// Both items are optional and nothing announces them but the bytes that are left.
 fn read_trailer<R: Read>(source: &mut Source<R>) -> Result<Trailer, Unreadable> {
-    let mut trailer = Trailer {
-        digest: None,
-        last_zxid: None,
-    };
+    let mut trailer = Trailer { digest: None, last_zxid: None };
     let left = source.rest(TRAILER_MAX)?;
     if left != 0 && left != ZXID_AND_SEAL {
         trailer.digest = read_digest(source)?;

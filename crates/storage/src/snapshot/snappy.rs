@@ -22,11 +22,7 @@ impl<W: Write> SnappySink<W> {
     pub(crate) fn new(mut out: W) -> io::Result<SnappySink<W>> {
         out.write_all(&MAGIC)?;
         out.write_all(&VERSIONS)?;
-        Ok(SnappySink {
-            out,
-            encoder: snap::raw::Encoder::new(),
-            chunk: Vec::with_capacity(CHUNK),
-        })
+        Ok(SnappySink { out, encoder: snap::raw::Encoder::new(), chunk: Vec::with_capacity(CHUNK) })
     }
 
     pub(crate) fn finish(mut self) -> io::Result<W> {
@@ -77,12 +73,7 @@ impl<R: Read> SnappySource<R> {
         if header[..8] != MAGIC {
             return Err(damaged("no snappy header"));
         }
-        Ok(SnappySource {
-            input,
-            packed: Vec::new(),
-            chunk: Vec::new(),
-            read: 0,
-        })
+        Ok(SnappySource { input, packed: Vec::new(), chunk: Vec::new(), read: 0 })
     }
 
     /// Unpacks the next chunk; false at the end.
@@ -141,9 +132,7 @@ mod tests {
 
     #[test]
     fn what_is_packed_comes_back() {
-        let content: Vec<u8> = (0..100_000u32)
-            .flat_map(|n| (n / 7).to_be_bytes())
-            .collect();
+        let content: Vec<u8> = (0..100_000u32).flat_map(|n| (n / 7).to_be_bytes()).collect();
         let packed = pack(&content);
         let mut unpacked = Vec::new();
         let mut source = SnappySource::new(packed.as_slice()).unwrap();

@@ -66,9 +66,7 @@ fn look(
     zxid: Zxid,
     compression: Compression,
 ) -> Result<Candidate, Error> {
-    let file = disk
-        .open(&path, Access::Read)
-        .map_err(Error::io("open", &path))?;
+    let file = disk.open(&path, Access::Read).map_err(Error::io("open", &path))?;
     let bytes = file.length().map_err(Error::io("read", &path))?;
     let mut edge = [0; 8];
     let (at, expected): (u64, &[u8]) = match compression {
@@ -81,11 +79,6 @@ fn look(
     let long_enough = compression != Compression::None || bytes >= 10;
     Ok(Candidate {
         whole: long_enough && read == edge.len() && edge == expected,
-        file: SnapshotFile {
-            path,
-            zxid,
-            compression,
-            bytes,
-        },
+        file: SnapshotFile { path, zxid, compression, bytes },
     })
 }

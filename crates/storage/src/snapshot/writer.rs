@@ -61,15 +61,9 @@ pub fn write_snapshot(
     }
     let bytes = written?;
     let path = dir.join(name.to_string());
-    disk.rename(&unfinished, &path)
-        .map_err(Error::io("rename", &unfinished))?;
+    disk.rename(&unfinished, &path).map_err(Error::io("rename", &unfinished))?;
     disk.sync_dir(dir).map_err(Error::io("sync", dir))?;
-    Ok(SnapshotFile {
-        path,
-        zxid,
-        compression: options.compression,
-        bytes,
-    })
+    Ok(SnapshotFile { path, zxid, compression: options.compression, bytes })
 }
 
 fn write_file(
@@ -88,9 +82,7 @@ fn write_file(
     let written = write_content(&mut sink, view, options);
     written.map_err(|stop| match stop {
         Stop::Io(source) => Error::io("write", path)(source),
-        Stop::GivenUp => Error::ViewGivenUp {
-            zxid: view.last_zxid(),
-        },
+        Stop::GivenUp => Error::ViewGivenUp { zxid: view.last_zxid() },
     })?;
     let file = sink.out.finish().map_err(Error::io("write", path))?;
     file.sync().map_err(Error::io("sync", path))?;
