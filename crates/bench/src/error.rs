@@ -9,7 +9,7 @@ pub enum BenchError {
     #[error("{0}")]
     Load(&'static str),
     /// A socket failed.
-    #[error("connection failed: {0}")]
+    #[error("connection failed")]
     Io(#[from] io::Error),
     /// The server closed a connection.
     #[error("server closed the connection with {outstanding} requests outstanding")]
