@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use anyhow::Result;
 use compat::{Dialogue, Kind, Release, Server, Settings};
 
 /// A session: what is typed, and what the answer has to contain.
@@ -50,10 +51,7 @@ const SESSION: &[(&str, &str)] = &[
     ("sync /", "Sync is OK"),
     ("addWatch -m PERSISTENT_RECURSIVE /later", ""),
     ("create /later/x y", "type:NodeCreated path:/later/x"),
-    (
-        "removewatches /later",
-        "type:PersistentWatchRemoved path:/later",
-    ),
+    ("removewatches /later", "type:PersistentWatchRemoved path:/later"),
     ("config", ""),
     ("reconfig -remove 1", "Reconfig is disabled"),
 ];
@@ -75,19 +73,19 @@ const OLD_SESSION: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_session_with_the_shell_of_3_9() {
-    talk(Release::V3_9, SESSION);
+fn a_session_with_the_shell_of_3_9() -> Result<()> {
+    talk(Release::V3_9, SESSION)
 }
 
 #[test]
-fn a_session_with_the_shell_of_3_4() {
-    talk(Release::V3_4, OLD_SESSION);
+fn a_session_with_the_shell_of_3_4() -> Result<()> {
+    talk(Release::V3_4, OLD_SESSION)
 }
 
 #[test]
 fn one_command_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
-    let server = start(&folder);
+    let server = start(&folder).unwrap();
     for (line, answer, code) in [
         ("create /one x", "Created /one", 0),
         ("ls /", "[one, zookeeper]", 0),
@@ -102,24 +100,25 @@ fn one_command_at_a_time() {
     }
 }
 
-fn talk(release: Release, session: &[(&str, &str)]) {
-    let folder = tempfile::tempdir().unwrap();
-    let server = start(&folder);
-    let mut shell = Dialogue::start(&mut shell(release, &server)).unwrap();
-    shell.hear("state:SyncConnected").unwrap();
+fn talk(release: Release, session: &[(&str, &str)]) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = start(&folder)?;
+    let mut shell = Dialogue::start(&mut shell(release, &server))?;
+    shell.hear("state:SyncConnected")?;
     for (line, answer) in session {
-        shell.say(line).unwrap();
+        shell.say(line)?;
         if !answer.is_empty() {
-            shell.hear(answer).unwrap();
+            shell.hear(answer)?;
         }
     }
-    shell.say("quit").unwrap();
-    shell.finish().unwrap();
+    shell.say("quit")?;
+    shell.finish()?;
+    Ok(())
 }
 
-fn start(folder: &tempfile::TempDir) -> Server {
+fn start(folder: &tempfile::TempDir) -> Result<Server> {
     let settings = Settings::new(folder.path()).line("extendedTypesEnabled=true");
-    Server::start(Kind::under_test(), &settings).expect("the server starts")
+    Server::start(Kind::under_test(), &settings)
 }
 
 fn shell(release: Release, server: &Server) -> Command {
@@ -131,10 +130,6 @@ fn shell(release: Release, server: &Server) -> Command {
         "-cp",
         &release.class_path(),
     ]);
-    java.args([
-        "org.apache.zookeeper.ZooKeeperMain",
-        "-server",
-        &server.addr().to_string(),
-    ]);
+    java.args(["org.apache.zookeeper.ZooKeeperMain", "-server", &server.addr().to_string()]);
     java
 }

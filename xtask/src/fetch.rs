@@ -45,19 +45,10 @@ struct Item {
 pub fn run() -> Result<()> {
     fs::create_dir_all(cache())?;
     let _alone = lock()?;
-    let families = [
-        java::items()?,
-        python::items(),
-        debian::items(),
-        node::items(),
-    ];
+    let families = [java::items()?, python::items(), debian::items(), node::items()];
     let results = thread::scope(|scope| {
         let threads = families.map(|items| scope.spawn(move || items.iter().try_for_each(bring)));
-        threads.map(|thread| {
-            thread
-                .join()
-                .unwrap_or_else(|_| bail!("a thread of fetch panicked"))
-        })
+        threads.map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread of fetch panicked")))
     });
     results.into_iter().collect()
 }
@@ -87,24 +78,16 @@ fn bring(item: &Item) -> Result<()> {
     println!("fetch: {:<28} fetching", item.name);
     (item.make)(&item.folder).with_context(|| format!("fetching {} failed", item.name))?;
     fs::write(&stamp, &item.recipe)?;
-    println!(
-        "fetch: {:<28} done in {} s",
-        item.name,
-        started.elapsed().as_secs()
-    );
+    println!("fetch: {:<28} done in {} s", item.name, started.elapsed().as_secs());
     Ok(())
 }
 
 /// Runs one command of a package client in `folder`.
 fn client(program: &str, folder: &Path, args: &[&str]) -> Result<()> {
-    run_quiet(
-        Command::new(program).args(args).current_dir(folder),
-        DEADLINE,
-    )
+    run_quiet(Command::new(program).args(args).current_dir(folder), DEADLINE)
 }
 
 /// A path as an argument.
 fn text(path: &Path) -> Result<&str> {
-    path.to_str()
-        .with_context(|| format!("{} is not UTF-8", path.display()))
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }

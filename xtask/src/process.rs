@@ -47,20 +47,14 @@ pub fn run_lines(
 
 /// Runs a command quietly; a failure shows the end of what it said.
 pub fn run_quiet(command: &mut Command, deadline: Duration) -> Result<()> {
-    let mut child = spawn(
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped()),
-    )?;
+    let mut child =
+        spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (status, said) = thread::scope(|scope| {
         let stdout = scope.spawn(|| tail(stdout));
         let stderr = scope.spawn(|| tail(stderr));
         let status = finish(&mut child, deadline, command);
-        let said = [stdout, stderr]
-            .map(|reader| reader.join().unwrap_or_default())
-            .concat();
+        let said = [stdout, stderr].map(|reader| reader.join().unwrap_or_default()).concat();
         (status, said)
     });
     let status = status.with_context(|| said.clone())?;
@@ -73,11 +67,7 @@ pub fn run_quiet(command: &mut Command, deadline: Duration) -> Result<()> {
 /// Makes an interrupt (Ctrl-C, SIGTERM) end the running commands before it ends this process.
 pub fn end_children_on_interrupt() -> Result<()> {
     ctrlc::set_handler(|| {
-        for &leader in RUNNING
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-        {
+        for &leader in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             kill_family(leader);
         }
         std::process::exit(130);
@@ -91,10 +81,7 @@ fn spawn(command: &mut Command) -> Result<Child> {
         .process_group(0)
         .spawn()
         .with_context(|| format!("{} does not start", name(command)))?;
-    RUNNING
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(Pid::from_child(&child));
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).push(Pid::from_child(&child));
     Ok(child)
 }
 
@@ -105,17 +92,10 @@ fn finish(child: &mut Child, deadline: Duration, command: &Command) -> Result<Ex
     let leader = Pid::from_child(child);
     let in_time = wait_in_time(leader, deadline);
     kill_family(leader);
-    RUNNING
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .retain(|&pid| pid != leader);
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).retain(|&pid| pid != leader);
     let status = child.wait()?;
     if !in_time {
-        bail!(
-            "{} was not done within {} s and was killed",
-            name(command),
-            deadline.as_secs()
-        );
+        bail!("{} was not done within {} s and was killed", name(command), deadline.as_secs());
     }
     Ok(status)
 }
@@ -148,12 +128,7 @@ fn descendants(ancestor: Pid) -> Vec<Pid> {
     let mut found = vec![ancestor];
     let mut next = 0;
     while let Some(&parent) = found.get(next) {
-        found.extend(
-            parents
-                .iter()
-                .filter(|&&(_, of)| of == parent)
-                .map(|&(pid, _)| pid),
-        );
+        found.extend(parents.iter().filter(|&&(_, of)| of == parent).map(|&(pid, _)| pid));
         next += 1;
     }
     found.split_off(1)
@@ -167,13 +142,7 @@ fn parents() -> Vec<(Pid, Pid)> {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
             // The name before ')' may hold anything; then come state and parent.
-            let parent: i32 = stat
-                .rsplit_once(')')?
-                .1
-                .split_whitespace()
-                .nth(1)?
-                .parse()
-                .ok()?;
+            let parent: i32 = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
             Some((Pid::from_raw(pid)?, Pid::from_raw(parent)?))
         })
         .collect()
@@ -196,10 +165,7 @@ fn tail(source: Option<impl Read>) -> String {
 /// A command as a person would type it.
 fn name(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -240,9 +206,8 @@ mod tests {
 
     #[test]
     fn a_quiet_failure_shows_what_was_said() {
-        let error = run_quiet(&mut shell("echo out; echo err >&2; exit 3"), AMPLE)
-            .unwrap_err()
-            .to_string();
+        let error =
+            run_quiet(&mut shell("echo out; echo err >&2; exit 3"), AMPLE).unwrap_err().to_string();
         assert!(error.contains("out\nerr\n"), "{error}");
     }
 }

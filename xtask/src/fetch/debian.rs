@@ -34,9 +34,5 @@ fn make(folder: &Path) -> Result<()> {
 }
 
 fn download(folder: &Path) -> Result<()> {
-    client(
-        "apt-get",
-        folder,
-        &[&["download", "--quiet"], DEBIAN].concat(),
-    )
+    client("apt-get", folder, &[&["download", "--quiet"], DEBIAN].concat())
 }

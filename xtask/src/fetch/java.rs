@@ -61,13 +61,7 @@ fn make(folder: &Path, pom: &str) -> Result<()> {
     client(
         "mvn",
         folder,
-        &[
-            "--quiet",
-            "--batch-mode",
-            "--no-transfer-progress",
-            MAVEN_DEPENDENCY,
-            &to,
-        ],
+        &["--quiet", "--batch-mode", "--no-transfer-progress", MAVEN_DEPENDENCY, &to],
     )
 }
 
@@ -78,30 +72,17 @@ fn pom(artifacts: &[&str]) -> Result<String> {
     pom += "  <dependencies>\n";
     for coordinates in artifacts {
         let mut parts = coordinates.split(':');
-        let mut part = || {
-            parts
-                .next()
-                .with_context(|| format!("{coordinates} is not group:artifact:version"))
-        };
+        let mut part =
+            || parts.next().with_context(|| format!("{coordinates} is not group:artifact:version"));
         let (group, artifact, version) = (part()?, part()?, part()?);
-        writeln!(
-            pom,
-            "    <dependency>{}<version>{version}</version>",
-            names(group, artifact)
-        )?;
-        writeln!(
-            pom,
-            "      <exclusions>{}</exclusions>\n    </dependency>",
-            exclusions()
-        )?;
+        writeln!(pom, "    <dependency>{}<version>{version}</version>", names(group, artifact))?;
+        writeln!(pom, "      <exclusions>{}</exclusions>\n    </dependency>", exclusions())?;
     }
     Ok(pom + "  </dependencies>\n</project>\n")
 }
 
 fn exclusions() -> String {
-    let pairs = EXCLUDED
-        .iter()
-        .filter_map(|excluded| excluded.split_once(':'));
+    let pairs = EXCLUDED.iter().filter_map(|excluded| excluded.split_once(':'));
     pairs
         .map(|(group, artifact)| format!("<exclusion>{}</exclusion>", names(group, artifact)))
         .collect()

@@ -12,10 +12,7 @@ pub struct ZooKeeper {
 ///
 /// The pom leaves to its users what a server needs to start and the shell to edit lines.
 pub const ZOOKEEPER: &[ZooKeeper] = &[
-    ZooKeeper {
-        line: "3.4",
-        artifacts: &["org.apache.zookeeper:zookeeper:3.4.10"],
-    },
+    ZooKeeper { line: "3.4", artifacts: &["org.apache.zookeeper:zookeeper:3.4.10"] },
     ZooKeeper {
         line: "3.8",
         artifacts: &[
@@ -60,13 +57,8 @@ pub const PYTHON: &[&str] = &[
 ];
 
 /// Debian packages: the C client's shell and library, and the tracer of system calls. Their versions are the release's.
-pub const DEBIAN: &[&str] = &[
-    "libunwind8",
-    "libzookeeper-mt-dev",
-    "libzookeeper-mt2",
-    "strace",
-    "zookeeper-bin",
-];
+pub const DEBIAN: &[&str] =
+    &["libunwind8", "libzookeeper-mt-dev", "libzookeeper-mt2", "strace", "zookeeper-bin"];
 
 /// npm packages.
 pub const NODE: &[&str] = &["node-zookeeper-client@1.1.3"];

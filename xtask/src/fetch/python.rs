@@ -26,45 +26,18 @@ pub(super) fn items() -> Vec<Item> {
 }
 
 fn unpack_kazoo(folder: &Path) -> Result<()> {
-    let quiet = [
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--no-binary",
-        "kazoo",
-        KAZOO,
-    ];
+    let quiet = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "kazoo", KAZOO];
     client("python3", folder, &quiet)?;
     let archive = fs::read_dir(folder)?
         .flatten()
         .find(|entry| entry.path().extension().is_some_and(|end| end == "gz"));
     let archive = archive.context("pip brought no archive")?.path();
-    client(
-        "tar",
-        folder,
-        &[
-            "--extract",
-            "--strip-components=1",
-            "--file",
-            text(&archive)?,
-        ],
-    )
+    client("tar", folder, &["--extract", "--strip-components=1", "--file", text(&archive)?])
 }
 
 fn make_environment(folder: &Path) -> Result<()> {
     client("python3", folder, &["-m", "venv", "."])?;
-    let install = [
-        &[
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ],
-        PYTHON,
-    ]
-    .concat();
+    let install =
+        [&["-m", "pip", "install", "--quiet", "--disable-pip-version-check"], PYTHON].concat();
     client(text(&folder.join("bin/python"))?, folder, &install)
 }
