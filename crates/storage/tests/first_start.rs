@@ -7,11 +7,7 @@ use storage::{
 use wire::{CreateTxn, LogEntry, OpCode, Txn, TxnHeader};
 
 fn options(dir: &std::path::Path) -> DirectoryOptions {
-    DirectoryOptions {
-        data_dir: dir.to_owned(),
-        data_log_dir: dir.to_owned(),
-        autocreate: true,
-    }
+    DirectoryOptions { data_dir: dir.to_owned(), data_log_dir: dir.to_owned(), autocreate: true }
 }
 
 fn create(zxid: i64, path: &str) -> Vec<u8> {
@@ -44,23 +40,16 @@ fn what_was_synced_is_there_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     {
         let held = DataDirectory::open(&options(dir.path())).unwrap();
-        let first = held
-            .recover(&RecoveryOptions::default(), &mut |_| {})
-            .unwrap();
+        let first = held.recover(&RecoveryOptions::default(), &mut |_| {}).unwrap();
         assert_eq!(first.origin, Origin::FirstStart);
         let mut log = held.log_writer(LogOptions::default());
         let group = [create(1, "/a"), create(2, "/a/b")].concat();
         log.append(Zxid(1), &group).unwrap();
         log.sync().unwrap();
-        assert_eq!(
-            std::fs::metadata(log.path().unwrap()).unwrap().len(),
-            67_108_880
-        );
+        assert_eq!(std::fs::metadata(log.path().unwrap()).unwrap().len(), 67_108_880);
     }
     let held = DataDirectory::open(&options(dir.path())).unwrap();
-    let again = held
-        .recover(&RecoveryOptions::default(), &mut |_| {})
-        .unwrap();
+    let again = held.recover(&RecoveryOptions::default(), &mut |_| {}).unwrap();
     assert_eq!(again.origin, Origin::Snapshot(Zxid(0)));
     assert_eq!((again.tree.last_zxid(), again.replayed_txns), (Zxid(2), 2));
     assert_eq!(again.tree.node("/a/b").unwrap().data(), Some(&b"x"[..]));

@@ -51,12 +51,23 @@ fn by_pid_file(options: &DirectoryOptions) -> Result<(), Error> {
     })
 }
 
-/// All processes but this one.
+/// All processes but this one and those that it descends from: a script that started it may show a
+/// command line that looks like a server's.
 fn processes() -> impl Iterator<Item = u32> {
+    let mut own = vec![std::process::id()];
+    while let Some(parent) = own.last().and_then(|pid| parent(*pid)) {
+        own.push(parent);
+    }
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| *pid != std::process::id())
+        .filter(move |pid| !own.contains(pid))
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    parent.trim().parse().ok().filter(|parent| *parent != 0)
 }
 
 fn writes_into(pid: u32, dirs: &[PathBuf]) -> bool {
