@@ -114,8 +114,10 @@ impl<R: Read> Source<R> {
         if length == -1 {
             return Ok(false);
         }
-        let claim = format!("a field claims a length of {length}");
-        let mut missing = usize::try_from(length).map_err(|_| Unreadable::Damaged(claim))?;
+        let Ok(mut missing) = usize::try_from(length) else {
+            let claim = format!("a field claims a length of {length}");
+            return Err(Unreadable::Damaged(claim));
+        };
         while missing > 0 {
             let rest = &self.buffer[self.read..];
             let taken = rest.len().min(missing);
