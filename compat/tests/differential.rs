@@ -1,0 +1,81 @@
+//! Ours against Apache ZooKeeper: random requests, every answer, event and node compared.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use compat::differential::{Coverage, Pair, Phase, compare_trees, run, shrink};
+use xtask::workspace;
+
+/// Requests in the gate. `ROOKEEPER_OPERATIONS` asks for more.
+const OPERATIONS: usize = 50_000;
+/// Requests to one pair of servers: a campaign is many runs, so that trees stay small and seeds many.
+const RUN_MAX: usize = 40_000;
+/// How long a difference may be cut down.
+const SHRINK_BUDGET: Duration = Duration::from_secs(300);
+
+#[test]
+fn the_same_requests_get_the_same_answers() -> Result<()> {
+    let operations = match std::env::var("ROOKEEPER_OPERATIONS") {
+        Ok(given) => given.parse()?,
+        Err(_) => OPERATIONS,
+    };
+    let mut seed = workspace::seed()?;
+    let mut coverage = Coverage::default();
+    let started = Instant::now();
+    while coverage.requests < operations {
+        let left = (operations - coverage.requests).min(RUN_MAX + RUN_MAX / 4);
+        coverage.add(&trial(&Phase::EXTENDED, seed, left - left / 5)?);
+        coverage.add(&trial(&Phase::PLAIN, seed, left / 5)?);
+        seed = seed.wrapping_add(1);
+    }
+    println!("{coverage}\nin {} s", started.elapsed().as_secs());
+    let lacking = coverage.lacking();
+    if !lacking.is_empty() {
+        bail!("the run shows too little:\n{}", lacking.join("\n"));
+    }
+    Ok(())
+}
+
+/// One run on fresh servers.
+fn trial(phase: &Phase, seed: u64, requests: usize) -> Result<Coverage> {
+    let started = Instant::now();
+    let mut pair = Pair::start(phase)?;
+    let serving = started.elapsed();
+    let run = run(&mut pair, seed, requests)?;
+    println!(
+        "seed {seed}, phase {}: {} requests in {} steps, {:.1} s after {:.1} s of starting",
+        phase.name,
+        run.coverage.requests,
+        run.steps.len(),
+        (started.elapsed() - serving).as_secs_f64(),
+        serving.as_secs_f64()
+    );
+    if let Some(answers) = run.difference {
+        drop(pair);
+        let at = run.steps.len() - 1;
+        println!(
+            "seed {seed}, phase {}, step {at}: {}\n{}",
+            phase.name,
+            run.steps[at],
+            answers.side_by_side()
+        );
+        let shrunk = shrink::shrink(phase, &run.steps, SHRINK_BUDGET)?;
+        println!("cut down to {} steps in {} attempts:", shrunk.steps.len(), shrunk.attempts);
+        for step in &shrunk.steps {
+            println!("{step}");
+        }
+        let words = shrunk
+            .answers
+            .map_or_else(|| "it did not come again".into(), |answers| answers.side_by_side());
+        bail!("seed {seed}, phase {}: the servers differ\n{words}", phase.name);
+    }
+    let differences = compare_trees(&pair)?;
+    if !differences.is_empty() {
+        bail!(
+            "seed {seed}, phase {}: the trees differ (first ours to be, then ours)\n{}",
+            phase.name,
+            differences.join("\n")
+        );
+    }
+    Ok(run.coverage)
+}
