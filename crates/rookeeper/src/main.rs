@@ -1,1 +1,29 @@
-fn main() {}
+//! ZooKeeper, built anew: one binary, a subcommand for each thing that it does.
+
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// ZooKeeper, built anew: server, tools and benchmark in one binary.
+#[derive(Parser)]
+#[command(name = "rookeeper", version = server::version::full_version(), max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a server.
+    ///
+    /// Without arguments it serves on port 2181 and keeps its data in ./rookeeper-data.
+    Server(serve::Arguments),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Server(arguments) => serve::run(&arguments),
+    }
+}

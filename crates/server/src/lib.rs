@@ -1,7 +1,22 @@
 //! The shell around the brain: configuration, sockets, the disk thread, four-letter words, metrics.
+//!
+//! Threads: one or more for clients' sockets, each a single-threaded runtime; one for the log. They
+//! meet in the hub, whose brain is driven by whoever brings it something.
 
-pub mod config;
+mod acceptor;
 mod calendar;
+mod client;
+mod clock;
+pub mod config;
+mod connection;
+mod disk_thread;
+mod hub;
+mod log_queue;
 pub mod metrics;
+mod outbox;
+mod server;
 pub mod version;
 pub mod words;
+mod words_desk;
+
+pub use server::{Server, ServerError};

@@ -136,7 +136,7 @@ impl Tree {
         fired: &mut dyn FnMut(Change<'_>),
     ) -> Outcome<'a> {
         let outcome = self.apply_one(header, txn, fired);
-        self.last_zxid = self.last_zxid.max(header.zxid);
+        self.reached(header.zxid);
         outcome
     }
 

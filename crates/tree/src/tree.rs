@@ -1,3 +1,4 @@
+use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -18,6 +19,11 @@ pub(crate) const PROTECTED: [&str; 4] = ["/", "/zookeeper", quota::ROOT, CONFIG]
 /// Where the ensemble's configuration is kept.
 const CONFIG: &str = "/zookeeper/config";
 
+/// How often the digest is noted, in transactions.
+const DIGEST_LOG_INTERVAL: i64 = 128;
+/// How many noted digests are kept.
+const DIGEST_LOG_LEN: usize = 1024;
+
 pub(crate) type IdSet = HashSet<NodeId, FixedState>;
 
 /// The replicated state of a server: znodes and sessions.
@@ -34,6 +40,7 @@ pub struct Tree {
     pub(crate) limited: LimitedPaths,
     pub(crate) digest: u64,
     pub(crate) last_zxid: Zxid,
+    pub(crate) digest_log: VecDeque<(Zxid, u64)>,
     pub(crate) path_bytes: usize,
     pub(crate) data_bytes: usize,
 }
@@ -67,6 +74,7 @@ impl Tree {
             limited: LimitedPaths::new(options.hash_seed),
             digest: if options.digest_disabled { 0 } else { digest::contribution(prefix, &stat) },
             last_zxid: Zxid::ZERO,
+            digest_log: VecDeque::new(),
             path_bytes: 1,
             data_bytes: 0,
         }
@@ -88,6 +96,22 @@ impl Tree {
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest
+    }
+
+    /// Digests at every 128th transaction, the latest 1024: for comparing servers.
+    pub fn digest_log(&self) -> impl Iterator<Item = (Zxid, u64)> + '_ {
+        self.digest_log.iter().copied()
+    }
+
+    /// Notes that the tree is now the result of the transaction `zxid`.
+    pub(crate) fn reached(&mut self, zxid: Zxid) {
+        self.last_zxid = self.last_zxid.max(zxid);
+        if zxid.0 % DIGEST_LOG_INTERVAL == 0 && !self.options.digest_disabled {
+            self.digest_log.push_back((zxid, self.digest));
+            if self.digest_log.len() > DIGEST_LOG_LEN {
+                self.digest_log.pop_front();
+            }
+        }
     }
 
     /// Number of nodes as Java counts them: the root twice.

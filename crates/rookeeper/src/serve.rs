@@ -1,0 +1,122 @@
+//! `rookeeper server`.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use server::config::{CommandLine, ConfigError, Machine, ServerConfig, Weight};
+use server::{Server, ServerError};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Where data is kept when no configuration says anything.
+const DEFAULT_DATA_DIR: &str = "rookeeper-data";
+
+/// What a JVM exits with after SIGINT and SIGTERM, and so what scripts expect.
+const ENDED_BY_SIGINT: u8 = 130;
+const ENDED_BY_SIGTERM: u8 = 143;
+
+/// How a server exits that could not write its log.
+const DISK_FAILED: u8 = 10;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Write log lines as JSON objects.
+    #[arg(long)]
+    log_json: bool,
+
+    /// A zoo.cfg file, or: port dataDir [tickTime] [maxClientCnxns].
+    ///
+    /// -Dzookeeper.name=value sets a property, as for a Java server; flags of the JVM are ignored.
+    #[arg(
+        value_name = "ZOO.CFG | PORT DATADIR [TICKTIME] [MAXCNXNS]",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    words: Vec<String>,
+}
+
+/// How serving ended.
+enum End {
+    Signal(u8),
+    Disk(anyhow::Error),
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    log_to_stderr(arguments.log_json);
+    let config = match configure(&arguments.words) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(error.exit_code());
+        }
+    };
+    for notice in &config.notices {
+        match notice.weight {
+            Weight::Note => tracing::info!("{}", notice.text),
+            Weight::Warning => tracing::warn!("{}", notice.text),
+        }
+    }
+    match serve(&config) {
+        Ok(End::Signal(code)) => ExitCode::from(code),
+        Ok(End::Disk(error)) => {
+            tracing::error!("the log cannot be written, so the server ends: {error:#}");
+            tracing::error!(
+                "nothing that was acknowledged is lost; make room or repair the disk, and start again"
+            );
+            ExitCode::from(DISK_FAILED)
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Readable lines, or JSON; `RUST_LOG` chooses what is logged.
+fn log_to_stderr(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
+    if json { subscriber.json().flatten_event(true).init() } else { subscriber.init() }
+}
+
+fn configure(words: &[String]) -> Result<ServerConfig, ConfigError> {
+    let line = CommandLine::read(words, |name| std::env::var(name).ok())?;
+    let machine = Machine::here().map_err(|error| {
+        ConfigError::Usage(format!("the working directory cannot be used: {error}"))
+    })?;
+    if line.operands.is_empty() {
+        return ServerConfig::default_for(Path::new(DEFAULT_DATA_DIR), &line, &machine);
+    }
+    ServerConfig::from_args(&line, &machine)
+}
+
+fn serve(config: &ServerConfig) -> Result<End, ServerError> {
+    let mut server = Server::start(config)?;
+    tracing::info!(
+        "Rookeeper {} serves clients on {} in standalone mode, data in {}",
+        server::version::full_version(),
+        server.address(),
+        config.dirs.data_dir.display(),
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let end = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        Ok::<End, std::io::Error>(tokio::select! {
+            _ = terminate.recv() => End::Signal(ENDED_BY_SIGTERM),
+            _ = interrupt.recv() => End::Signal(ENDED_BY_SIGINT),
+            error = server.failure() => End::Disk(error.into()),
+        })
+    })?;
+    if let End::Signal(_) = end {
+        tracing::info!("ending: clients get their replies, the log is closed");
+        server.stop();
+        tracing::info!("ended");
+    }
+    Ok(end)
+}

@@ -1,0 +1,159 @@
+//! The one thread that writes: group commit, rolling, and when snapshots are taken.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use base::Prng;
+use node::Append;
+use storage::{
+    DataDirectory, Error, LogWriter, SnapshotFile, SnapshotOptions, SnapshotPolicy, frame_entry,
+};
+
+use crate::hub::{Hub, Message};
+use crate::metrics::{Counter, Summary};
+
+/// A view that would keep more than this alive is given up, and another taken.
+const RETAINED_BYTES_MAX: u64 = 256 << 20;
+
+/// How often a view is taken anew before a snapshot is left to the next occasion.
+const VIEWS_MAX: usize = 5;
+
+/// How the log is written and when snapshots are taken.
+pub(crate) struct DiskSettings {
+    pub(crate) snapshot: SnapshotOptions,
+    pub(crate) log_bytes_max: Option<u64>,
+    pub(crate) fsync_warning: Duration,
+}
+
+/// The log, and all that happens on its thread.
+pub(crate) struct DiskThread {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) directory: Arc<DataDirectory>,
+    pub(crate) log: LogWriter,
+    pub(crate) policy: SnapshotPolicy,
+    pub(crate) prng: Prng,
+    pub(crate) settings: DiskSettings,
+    /// Transactions and bytes logged since the last snapshot.
+    pub(crate) since_snapshot: (u64, u64),
+    /// The snapshot under way.
+    pub(crate) snapshot: Option<JoinHandle<()>>,
+}
+
+impl DiskThread {
+    /// Writes until the queue is closed and empty.
+    ///
+    /// # Errors
+    /// The first failed write or fsync: nothing that was not durable has been acknowledged, and
+    /// nothing may be from then on.
+    pub(crate) fn run(mut self) -> Result<(), Error> {
+        let mut frames = Vec::new();
+        while let Some(groups) = self.hub.log.take() {
+            self.write(groups.iter(), &mut frames)?;
+            if let Some(last) = groups.back() {
+                self.hub.tell([Message::Persisted(last.ticket)]);
+            }
+            self.after_group()?;
+        }
+        self.log.roll()?;
+        if let Some(snapshot) = self.snapshot.take() {
+            // Its own error is in the log already.
+            let _ = snapshot.join();
+        }
+        Ok(())
+    }
+
+    fn write<'g>(
+        &mut self,
+        groups: impl Iterator<Item = &'g Append>,
+        frames: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        frames.clear();
+        let (mut first, mut count) = (None, 0);
+        for group in groups {
+            let mut start = 0;
+            for (zxid, end) in &group.entries {
+                frame_entry(&group.bytes[start..*end], frames);
+                start = *end;
+                first.get_or_insert(*zxid);
+                count += 1;
+            }
+        }
+        let Some(first) = first else { return Ok(()) };
+        self.log.append(first, frames)?;
+        let begun = Instant::now();
+        self.log.sync()?;
+        self.note_fsync(begun.elapsed(), count);
+        self.since_snapshot.0 += count;
+        self.since_snapshot.1 += frames.len() as u64;
+        Ok(())
+    }
+
+    fn note_fsync(&self, took: Duration, count: u64) {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.hub.metrics.sample(Summary::FsyncTime, took_ms);
+        self.hub.metrics.sample(Summary::SyncProcessorBatchSize, count);
+        if took > self.settings.fsync_warning {
+            tracing::warn!(took_ms, "fsync of the transaction log took long: is the disk busy?");
+        }
+    }
+
+    fn after_group(&mut self) -> Result<(), Error> {
+        let (txns, bytes) = self.since_snapshot;
+        if self.policy.is_due(txns, bytes) {
+            return self.begin_snapshot();
+        }
+        if self.settings.log_bytes_max.is_some_and(|max| self.log.file_bytes() > max) {
+            self.log.roll()?;
+        }
+        Ok(())
+    }
+
+    fn begin_snapshot(&mut self) -> Result<(), Error> {
+        self.since_snapshot = (0, 0);
+        self.policy.draw(&mut self.prng);
+        self.log.roll()?;
+        if self.snapshot.as_ref().is_some_and(|running| !running.is_finished()) {
+            tracing::warn!("the last snapshot is still being written: none is begun now");
+            return Ok(());
+        }
+        let (hub, directory) = (self.hub.clone(), self.directory.clone());
+        let options = self.settings.snapshot;
+        let work = move || {
+            let begun = Instant::now();
+            match take_snapshot(&hub, &directory, options) {
+                Ok(file) => {
+                    let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    hub.metrics.sample(Summary::SnapshotTime, took_ms);
+                    let (path, bytes) = (file.path.display().to_string(), file.bytes);
+                    tracing::info!(path, bytes, took_ms, "snapshot written");
+                }
+                Err(error) => {
+                    hub.metrics.add(Counter::SnapshotErrorCount, 1);
+                    tracing::error!(%error, "no snapshot: the log keeps everything meanwhile");
+                }
+            }
+        };
+        match thread::Builder::new().name("snapshot".into()).spawn(work) {
+            Ok(running) => self.snapshot = Some(running),
+            Err(error) => tracing::error!(%error, "no thread for a snapshot"),
+        }
+        Ok(())
+    }
+}
+
+fn take_snapshot(
+    hub: &Hub,
+    directory: &DataDirectory,
+    options: SnapshotOptions,
+) -> Result<SnapshotFile, Error> {
+    let options = SnapshotOptions { retained_bytes_max: RETAINED_BYTES_MAX, ..options };
+    let mut tries = 1;
+    loop {
+        let view = hub.replica.read().tree.view();
+        match directory.write_snapshot(&view, options) {
+            Err(Error::ViewGivenUp { .. }) if tries < VIEWS_MAX => tries += 1,
+            done => return done,
+        }
+    }
+}

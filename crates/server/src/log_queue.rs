@@ -1,0 +1,41 @@
+use std::collections::VecDeque;
+
+use node::Append;
+use parking_lot::{Condvar, Mutex};
+
+/// Groups on their way to the log. Bounded by the brain's back-pressure: requests are not read
+/// while too many bytes are under way.
+#[derive(Debug, Default)]
+pub(crate) struct LogQueue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    groups: VecDeque<Append>,
+    is_closed: bool,
+}
+
+impl LogQueue {
+    pub(crate) fn push(&self, group: Append) {
+        self.state.lock().groups.push_back(group);
+        self.changed.notify_one();
+    }
+
+    /// No more groups will come.
+    pub(crate) fn close(&self) {
+        self.state.lock().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for groups and takes all there are; none once the queue is closed and empty.
+    pub(crate) fn take(&self) -> Option<VecDeque<Append>> {
+        let mut state = self.state.lock();
+        while state.groups.is_empty() && !state.is_closed {
+            self.changed.wait(&mut state);
+        }
+        let groups = std::mem::take(&mut state.groups);
+        (!groups.is_empty()).then_some(groups)
+    }
+}

@@ -1,0 +1,119 @@
+use std::io;
+
+use tokio::net::tcp::OwnedWriteHalf;
+
+/// Past this many unsent bytes no more requests are read from the client, so that one who asks
+/// faster than it listens holds back itself alone.
+const PAUSE_BYTES: usize = 1 << 20;
+
+/// Past this many unsent bytes the client is cut off: its events cannot be dropped, and memory is
+/// everybody's.
+const CUT_BYTES: usize = 256 << 20;
+
+/// A buffer that grew beyond this goes back to the allocator once it is empty.
+const KEEP_BYTES: usize = 64 << 10;
+
+/// How far a connection's end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// Ends once everything is sent.
+    Closing,
+    Closed,
+}
+
+/// Everything for one client, in the order in which it must arrive: replies and events alike.
+///
+/// Whoever appends sends as well, as far as the socket takes it; the rest is for the connection's
+/// own task, which is woken when the socket takes more.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    socket: Option<OwnedWriteHalf>,
+    bytes: Vec<u8>,
+    sent: usize,
+    stage: Stage,
+    /// Whether the connection is among those to be flushed at the end of the turn.
+    pub(crate) is_dirty: bool,
+}
+
+/// What a flush has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// Nothing.
+    All,
+    /// Something: the socket is full.
+    Blocked,
+    /// Nothing, for good: the connection has ended.
+    Ended,
+}
+
+impl Outbox {
+    pub(crate) fn new(socket: OwnedWriteHalf) -> Outbox {
+        let (bytes, sent) = (Vec::new(), 0);
+        Outbox { socket: Some(socket), bytes, sent, stage: Stage::Open, is_dirty: false }
+    }
+
+    /// Where replies and events are appended; none once the connection is ending.
+    pub(crate) fn open(&mut self) -> Option<&mut Vec<u8>> {
+        (self.stage == Stage::Open).then_some(&mut self.bytes)
+    }
+
+    /// Lets what was appended out, then ends the connection.
+    pub(crate) fn close(&mut self) {
+        if self.stage == Stage::Open {
+            self.stage = Stage::Closing;
+        }
+    }
+
+    /// Ends the connection now; what was not sent is lost.
+    pub(crate) fn abort(&mut self) {
+        self.stage = Stage::Closed;
+        self.socket = None;
+        self.bytes = Vec::new();
+    }
+
+    /// Whether the client must first take what it was sent before it is read again.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.len() - self.sent > PAUSE_BYTES
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
+    pub(crate) fn socket(&self) -> Option<&OwnedWriteHalf> {
+        self.socket.as_ref()
+    }
+
+    /// Sends as much as the socket takes without waiting.
+    pub(crate) fn flush(&mut self) -> Flushed {
+        let Some(socket) = &self.socket else { return Flushed::Ended };
+        while self.sent < self.bytes.len() {
+            match socket.try_write(&self.bytes[self.sent..]) {
+                Ok(n) if n > 0 => self.sent += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.bytes.len() - self.sent <= CUT_BYTES {
+                        return Flushed::Blocked;
+                    }
+                    tracing::warn!(unsent = self.bytes.len() - self.sent, "client does not listen: cut off");
+                    self.abort();
+                    return Flushed::Ended;
+                }
+                Ok(_) | Err(_) => {
+                    self.abort();
+                    return Flushed::Ended;
+                }
+            }
+        }
+        self.sent = 0;
+        self.bytes.clear();
+        if self.bytes.capacity() > KEEP_BYTES {
+            self.bytes = Vec::new();
+        }
+        if self.stage == Stage::Closing {
+            self.abort();
+            return Flushed::Ended;
+        }
+        Flushed::All
+    }
+}

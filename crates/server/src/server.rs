@@ -1,0 +1,430 @@
+//! A server's life: recover, open the port, serve, end.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use base::Prng;
+use node::{Brain, Replica, SessionLimits, Settings};
+use storage::{DataDirectory, DirectoryOptions, LogOptions, RecoveryOptions, SnapshotOptions};
+use tokio::sync::{mpsc, watch};
+use tokio::task::LocalSet;
+use tree::{Authenticator, DigestAlgorithm, DigestScheme, ExtendedTypes, Rules, Watches};
+
+use crate::acceptor::{Arrival, ConnIds, Seats, accept, bind, serve_clients};
+use crate::clock::Clock;
+use crate::config::{self, DigestAlg, ServerConfig};
+use crate::connection::Service;
+use crate::disk_thread::{DiskSettings, DiskThread};
+use crate::hub::{Hub, Message, WatchCell};
+use crate::metrics::{Metrics, Summary};
+use crate::version::full_version;
+use crate::words::{self, Environment, Whitelist};
+use crate::words_desk::WordsDesk;
+
+/// A standalone server's id, as its session ids show it.
+const STANDALONE_ID: u8 = 1;
+
+/// Clients that wait between the acceptor and an I/O thread.
+const ARRIVALS_MAX: usize = 1024;
+
+/// The longest that time goes unnoticed.
+const TICK_MAX: Duration = Duration::from_millis(100);
+
+/// How long clients get to take their last replies when the server ends.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Why a server does not start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The data directory, or what is in it.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// The client port.
+    #[error("cannot listen on {address}: {source}{hint}")]
+    Listen {
+        /// Where clients were to connect.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The machine gives no thread or runtime.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl ServerError {
+    /// The exit code that a Java server ends with in this case.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ServerError::Storage(storage::Error::Directory { .. }) => 3,
+            ServerError::Storage(_) | ServerError::Listen { .. } | ServerError::Thread(_) => 1,
+        }
+    }
+}
+
+/// A running server. It ends when [`Server::stop`] is called or its disk fails.
+pub struct Server {
+    address: SocketAddr,
+    hub: Arc<Hub>,
+    stop: watch::Sender<bool>,
+    failed: mpsc::Receiver<storage::Error>,
+    disk: JoinHandle<()>,
+    io: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Recovers the data directory, opens the client port and serves.
+    ///
+    /// # Errors
+    /// [`ServerError`], with nothing touched that was not understood.
+    pub fn start(config: &ServerConfig) -> Result<Server, ServerError> {
+        let clock = Clock::start();
+        let metrics = Metrics::new();
+        let directory = Arc::new(DataDirectory::open(&DirectoryOptions {
+            data_dir: config.dirs.data_dir.clone(),
+            data_log_dir: config.dirs.data_log_dir.clone(),
+            autocreate: config.dirs.autocreate,
+        })?);
+        // The port is opened before the data is loaded, so that a taken one is told at once; it
+        // listens only to itself until the server serves.
+        let runtime = single_threaded()?;
+        let listener = runtime.block_on(async { bind(&config.listen) });
+        let listener = listener.map_err(|source| listen_error(config, source))?;
+        let address = listener.local_addr()?;
+
+        let recovered = recover(config, &directory, &metrics)?;
+        let seed = recovered.tree.options().hash_seed;
+        let brain = Brain::new(settings(config), &recovered.tree, clock.now());
+        let watches = WatchCell::new(Watches::new(seed));
+        let replica = Replica { tree: recovered.tree, watches };
+        let hub = Arc::new(Hub::new(brain, replica, clock, metrics));
+
+        let (fail, failed) = mpsc::channel(1);
+        let since_snapshot = (recovered.replayed_txns, recovered.replayed_bytes);
+        let disk = disk_thread(config, &hub, &directory, since_snapshot);
+        let disk = thread::Builder::new().name("log".into()).spawn(move || {
+            if let Err(error) = disk.run() {
+                // Nobody listening means that the server is ending anyway.
+                let _ = fail.try_send(error);
+            }
+        })?;
+        let service = Arc::new(service(config, &hub, directory, address));
+        let (stop, stopped) = watch::channel(false);
+        let io = io_threads(config, &service, runtime, listener, &stopped)?;
+        Ok(Server { address, hub, stop, failed, disk, io })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the disk has failed.
+    pub async fn failure(&mut self) -> storage::Error {
+        match self.failed.recv().await {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes no more clients, lets those there are have their replies, makes everything durable.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        // Transactions under way are still answered; then the connections end.
+        let deadline = Instant::now() + FAREWELL;
+        while self.hub.core.lock().brain.in_flight_bytes() > 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let clients: Vec<_> = self.hub.core.lock().clients.values().cloned().collect();
+        for client in clients {
+            client.outbox.lock().close();
+            client.flush();
+        }
+        self.hub.log.close();
+        for thread in self.io.into_iter().chain([self.disk]) {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn single_threaded() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn listen_error(config: &ServerConfig, source: std::io::Error) -> ServerError {
+    let hint = match source.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "; another process listens there: stop it, or choose another clientPort"
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            "; no network interface has that address: see clientPortAddress"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 take a privilege: choose another clientPort"
+        }
+        _ => "",
+    };
+    let ip = config.listen.ip.map_or_else(|| "*".to_owned(), |ip| ip.to_string());
+    ServerError::Listen { address: format!("{ip}:{}", config.listen.port), source, hint }
+}
+
+/// How a hash seed is drawn from the machine's randomness.
+fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+fn recover(
+    config: &ServerConfig,
+    directory: &DataDirectory,
+    metrics: &Metrics,
+) -> Result<storage::Recovered, ServerError> {
+    let begun = Instant::now();
+    let features = &config.features;
+    let tree = tree::Options {
+        hash_seed: random_seed(),
+        digest_disabled: !features.digest,
+        types: ExtendedTypes {
+            enabled: features.extended_types,
+            emulate_353: features.emulate_353_ttl_nodes,
+        },
+        // What the log holds was let in once: its fields are as long as they are.
+        limits: wire::Limits::new(i32::MAX.cast_unsigned(), 0),
+    };
+    let options = RecoveryOptions {
+        tree,
+        snapshot: snapshot_options(config),
+        trust_empty: config.snapshots.trust_empty,
+        db_autocreate: config.snapshots.db_autocreate,
+    };
+    let mut last = begun;
+    let recovered = directory.recover(&options, &mut |progress| {
+        if last.elapsed() > Duration::from_secs(2) {
+            last = Instant::now();
+            tracing::info!("loading: {progress:?}");
+        }
+    })?;
+    recovered.notes().for_each(|finding| tracing::warn!("{finding}"));
+    let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    metrics.sample(Summary::DbInitTime, took_ms);
+    metrics.sample(Summary::StartupTxnsLoaded, recovered.replayed_txns);
+    tracing::info!(
+        zxid = %recovered.tree.last_zxid(),
+        nodes = recovered.tree.node_count(),
+        replayed = recovered.replayed_txns,
+        took_ms,
+        "data loaded"
+    );
+    Ok(recovered)
+}
+
+fn snapshot_options(config: &ServerConfig) -> SnapshotOptions {
+    SnapshotOptions {
+        compression: match config.snapshots.compression {
+            config::Compression::None => storage::Compression::None,
+            config::Compression::Gzip => storage::Compression::Gzip,
+            config::Compression::Snappy => storage::Compression::Snappy,
+        },
+        digest: config.features.digest,
+        last_zxid: config.snapshots.serialize_last_processed_zxid,
+        ..SnapshotOptions::default()
+    }
+}
+
+fn limits(config: &ServerConfig) -> wire::Limits {
+    wire::Limits::new(config.limits.jute_max_buffer_bytes, config.limits.jute_max_buffer_extra_bytes)
+}
+
+fn schemes(config: &ServerConfig) -> Authenticator {
+    let access = &config.access;
+    let algorithm = match access.digest_alg {
+        DigestAlg::Sha1 => DigestAlgorithm::Sha1,
+        DigestAlg::Sha224 => DigestAlgorithm::Sha224,
+        DigestAlg::Sha256 => DigestAlgorithm::Sha256,
+        DigestAlg::Sha384 => DigestAlgorithm::Sha384,
+        DigestAlg::Sha512 => DigestAlgorithm::Sha512,
+        DigestAlg::Sha3With224 => DigestAlgorithm::Sha3_224,
+        DigestAlg::Sha3With256 => DigestAlgorithm::Sha3_256,
+        DigestAlg::Sha3With384 => DigestAlgorithm::Sha3_384,
+        DigestAlg::Sha3With512 => DigestAlgorithm::Sha3_512,
+    };
+    let super_digest = access.super_digest.as_ref().map(|digest| digest.reveal().to_owned());
+    let digest = DigestScheme { algorithm, super_digest };
+    Authenticator { digest: access.digest_provider_enabled.then_some(digest) }
+}
+
+fn settings(config: &ServerConfig) -> Settings {
+    let clamp = |ms: u32| i32::try_from(ms).unwrap_or(i32::MAX);
+    let limits = limits(config);
+    Settings {
+        server_id: STANDALONE_ID,
+        tick_ms: config.sessions.tick_time_ms.into(),
+        sessions: SessionLimits {
+            timeout_ms_min: clamp(config.sessions.min_session_timeout_ms),
+            timeout_ms_max: clamp(config.sessions.max_session_timeout_ms),
+        },
+        rules: Rules {
+            schemes: schemes(config),
+            skip_acl: config.access.skip_acl,
+            enforce_quota: config.features.enforce_quota,
+            close_session_without_paths: !config.features.close_session_txn,
+            reconfig_enabled: false,
+            entry_bytes_max: limits.field_bytes_max as usize,
+        },
+        limits,
+        reap_interval_ms: config.reaper.check_interval_ms.into(),
+        reap_per_minute: config.reaper.max_per_minute.into(),
+        never_used_ms: config
+            .reaper
+            .max_never_used_interval_ms
+            .map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX)),
+    }
+}
+
+fn disk_thread(
+    config: &ServerConfig,
+    hub: &Arc<Hub>,
+    directory: &Arc<DataDirectory>,
+    since_snapshot: (u64, u64),
+) -> DiskThread {
+    let mut prng = Prng::new(random_seed());
+    let bytes_max = config.snapshots.size_limit_kb.map(|kb| kb.saturating_mul(1024));
+    DiskThread {
+        hub: hub.clone(),
+        directory: directory.clone(),
+        log: directory.log_writer(LogOptions {
+            preallocate_bytes: config.txn_log.pre_alloc_kb.saturating_mul(1024),
+            force_sync: config.txn_log.force_sync,
+        }),
+        policy: storage::SnapshotPolicy::new(
+            config.snapshots.snap_count.into(),
+            bytes_max,
+            &mut prng,
+        ),
+        prng,
+        settings: DiskSettings {
+            snapshot: snapshot_options(config),
+            log_bytes_max: config.txn_log.size_limit_kb.map(|kb| kb.saturating_mul(1024)),
+            fsync_warning: Duration::from_millis(config.txn_log.fsync_warning_threshold_ms),
+        },
+        since_snapshot,
+        snapshot: None,
+    }
+}
+
+fn service(
+    config: &ServerConfig,
+    hub: &Arc<Hub>,
+    directory: Arc<DataDirectory>,
+    address: SocketAddr,
+) -> Service {
+    let whitelist = match &config.words {
+        config::Words::All => Whitelist::parse(Some("*"), false),
+        config::Words::Listed(names) => {
+            Whitelist::from_names(names.iter().map(String::as_str), config.features.read_only_mode)
+        }
+    };
+    let version_2 = |dir: &std::path::Path| dir.join("version-2");
+    let conf = words::ConfView {
+        client_port: address.port().into(),
+        secure_client_port: -1,
+        data_dir: version_2(&config.dirs.data_dir),
+        data_log_dir: version_2(&config.dirs.data_log_dir),
+        sizes: words::DirsView { data_dir_bytes: 0, log_dir_bytes: 0 },
+        tick_time_ms: config.sessions.tick_time_ms.into(),
+        max_client_cnxns: config.limits.max_client_cnxns.into(),
+        min_session_timeout_ms: config.sessions.min_session_timeout_ms.into(),
+        max_session_timeout_ms: config.sessions.max_session_timeout_ms.into(),
+        client_port_listen_backlog: config.listen.backlog.map_or(-1, i64::from),
+        server_id: 0,
+    };
+    Service {
+        hub: hub.clone(),
+        schemes: schemes(config),
+        skip_acl: config.access.skip_acl,
+        limits: limits(config),
+        words: WordsDesk {
+            whitelist,
+            conf,
+            environment: Environment::of_process(full_version()),
+            directory,
+            idle_bucket_ms: i64::from(config.listen.sessionless_cnxn_timeout_ms).max(1),
+            trace_mask: AtomicI64::new(words::TRACE_MASK),
+        },
+    }
+}
+
+/// One I/O thread for every two cores: the other core is the clients', the log's, the kernel's.
+fn io_thread_count() -> usize {
+    thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 8))
+}
+
+fn io_threads(
+    config: &ServerConfig,
+    service: &Arc<Service>,
+    runtime: tokio::runtime::Runtime,
+    listener: tokio::net::TcpListener,
+    stopped: &watch::Receiver<bool>,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let ids = Arc::new(ConnIds::default());
+    let mut desks = Vec::new();
+    let mut threads = Vec::new();
+    let mut arrivals = Vec::new();
+    for _ in 0..io_thread_count() {
+        let (desk, arriving) = mpsc::channel::<Arrival>(ARRIVALS_MAX);
+        desks.push(desk);
+        arrivals.push(arriving);
+    }
+    let seats = Seats::new(config.limits.max_client_cnxns, config.limits.max_cnxns);
+    let mut first = Some((runtime, listener, desks));
+    for (number, arriving) in arrivals.into_iter().enumerate() {
+        let (ids, listen) = (ids.clone(), config.listen.clone());
+        let (service, seats, stopped) = (service.clone(), seats.clone(), stopped.clone());
+        let head = first.take();
+        let name = format!("io-{number}");
+        threads.push(thread::Builder::new().name(name).spawn(move || {
+            let local = LocalSet::new();
+            let serving = serve_clients(service.clone(), ids, listen, arriving);
+            let runtime = match head {
+                Some((runtime, listener, desks)) => {
+                    let hub = service.hub.clone();
+                    let ticking = tick(hub, stopped.clone());
+                    local.spawn_local(ticking);
+                    local.spawn_local(accept(listener, seats, service, desks, stopped));
+                    Ok(runtime)
+                }
+                None => single_threaded(),
+            };
+            match runtime {
+                Ok(runtime) => runtime.block_on(async {
+                    local.run_until(serving).await;
+                    local.await;
+                }),
+                Err(error) => tracing::error!(%error, "an I/O thread cannot start"),
+            }
+        })?);
+    }
+    Ok(threads)
+}
+
+/// Tells the brain when time has come for something.
+async fn tick(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let due_ms = hub.next_timeout_ms() - hub.clock.mono_ms();
+        let wait = Duration::from_millis(u64::try_from(due_ms).unwrap_or(0).max(1)).min(TICK_MAX);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => hub.tell([Message::Tick]),
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}

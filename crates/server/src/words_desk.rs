@@ -1,0 +1,270 @@
+//! Gathers what the four-letter words show.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use base::{SessionId, Zxid};
+use storage::DataDirectory;
+use tree::ConnId;
+
+use crate::client::Client;
+use crate::hub::{Core, Hub};
+use crate::metrics::{
+    ConnectionGauges, FileDescriptors, GaugeValues, NamespaceQuota, SessionGauges, TreeGauges,
+    namespace,
+};
+use crate::version::full_version;
+use crate::words::{self, Text, Whitelist, Word};
+
+/// The longest answer, in bytes: nobody may make the server build more by four letters.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// What the words show that does not change while the server runs, and where the rest is found.
+pub(crate) struct WordsDesk {
+    pub(crate) whitelist: Whitelist,
+    pub(crate) conf: words::ConfView,
+    pub(crate) environment: words::Environment,
+    pub(crate) directory: Arc<DataDirectory>,
+    /// Connections that idle this long lose their place in `dump`, in milliseconds.
+    pub(crate) idle_bucket_ms: i64,
+    pub(crate) trace_mask: AtomicI64,
+}
+
+impl WordsDesk {
+    /// The answer to a word; `after` is what the client sent behind it.
+    pub(crate) fn answer(&self, hub: &Hub, asking: &Client, word: Word, after: &[u8]) -> String {
+        if !self.whitelist.allows(word) {
+            return word.not_in_whitelist();
+        }
+        match word {
+            Word::Ruok => words::IMOK.into(),
+            Word::Isro => words::isro(Some(words::Mode::Standalone)).into(),
+            Word::Gtmk => self.trace_mask.load(Ordering::Relaxed).to_string(),
+            Word::Stmk => self.set_trace_mask(after),
+            Word::Crst => {
+                hub.core.lock().clients.values().for_each(|client| client.stats.lock().reset());
+                words::CONNECTION_STATS_RESET.into()
+            }
+            Word::Srst => {
+                hub.metrics.reset();
+                words::SERVER_STATS_RESET.into()
+            }
+            _ => words::answer(ANSWER_BYTES_MAX, |out| self.write(hub, asking, word, out)),
+        }
+    }
+
+    fn set_trace_mask(&self, after: &[u8]) -> String {
+        let Some(mask) = words::trace_mask(after) else { return String::new() };
+        self.trace_mask.store(mask, Ordering::Relaxed);
+        mask.to_string()
+    }
+
+    fn write(&self, hub: &Hub, asking: &Client, word: Word, out: &mut Text) -> std::fmt::Result {
+        match word {
+            Word::Srvr => words::srvr(out, &self.server(hub)),
+            Word::Stat => {
+                let server = self.server(hub);
+                words::stat(out, &server, connections(hub, asking))
+            }
+            Word::Cons => words::cons(out, connections(hub, asking)),
+            Word::Conf => {
+                let sizes = self.sizes();
+                words::conf(out, &words::ConfView { sizes, ..self.conf.clone() })
+            }
+            Word::Dirs => words::dirs(out, self.sizes()),
+            Word::Envi => self.environment.write(out),
+            Word::Mntr => {
+                let entries = hub.metrics.snapshot().entries(&self.gauges(hub));
+                words::mntr(out, full_version(), words::Mode::Standalone, &entries)
+            }
+            Word::Hash => {
+                let log: Vec<(Zxid, u64)> = hub.replica.read().tree.digest_log().collect();
+                words::hash(out, log.into_iter().map(|(zxid, sum)| (zxid, sum.cast_signed())))
+            }
+            Word::Dump => self.dump(hub, out),
+            Word::Wchs => words::wchs(out, watch_summary(hub)),
+            Word::Wchc => words::wchc(out, watches_by_session(hub)),
+            Word::Wchp => words::wchp(out, watches_by_path(hub)),
+            _ => Ok(()),
+        }
+    }
+
+    fn sizes(&self) -> words::DirsView {
+        let (data_dir_bytes, log_dir_bytes) = self.directory.sizes().unwrap_or_default();
+        words::DirsView { data_dir_bytes, log_dir_bytes }
+    }
+
+    fn server(&self, hub: &Hub) -> words::ServerView<'static> {
+        let core = hub.core.lock();
+        let replica = hub.replica.read();
+        let snapshot = hub.metrics.snapshot();
+        let stats = snapshot.server();
+        let latency = &stats.request_latency;
+        words::ServerView {
+            version: full_version(),
+            mode: words::Mode::Standalone,
+            latency: words::LatencyView {
+                min: latency.min,
+                avg: latency.average(),
+                max: latency.max,
+            },
+            received: stats.packets_received,
+            sent: stats.packets_sent,
+            connections: core.clients.len() as u64,
+            outstanding: outstanding(&core),
+            zxid: replica.tree.last_zxid(),
+            node_count: replica.tree.node_count() as u64,
+            proposal_sizes: None,
+        }
+    }
+
+    fn gauges(&self, hub: &Hub) -> GaugeValues {
+        let core = hub.core.lock();
+        let replica = hub.replica.read();
+        let tree = &replica.tree;
+        let watch_count = node::WatchLock::with(&replica.watches, |watches| watches.count());
+        let uptime_ms = u64::try_from(hub.clock.mono_ms()).unwrap_or(0);
+        GaugeValues {
+            outstanding_requests: outstanding(&core),
+            uptime_ms,
+            tree: TreeGauges {
+                znode_count: tree.node_count() as u64,
+                watch_count: watch_count as u64,
+                ephemerals_count: tree.ephemeral_count() as u64,
+                approximate_data_size: tree.data_size() as u64,
+            },
+            sessions: SessionGauges { global: core.brain.sessions().len() as u64, local: 0 },
+            connections: ConnectionGauges {
+                alive: core.clients.len() as u64,
+                ..ConnectionGauges::default()
+            },
+            files: FileDescriptors::of_process(),
+            quotas: tree.quotas().filter_map(quota_gauge).collect(),
+        }
+    }
+
+    fn dump(&self, hub: &Hub, out: &mut Text) -> std::fmt::Result {
+        let core = hub.core.lock();
+        let now = hub.clock.now();
+        let to_wall = now.wall_ms - now.mono_ms;
+        let sets = core.brain.sessions().buckets().map(|(due, sessions)| words::ExpirySet {
+            expires_ms: due + to_wall,
+            members: sessions.iter().map(|id| words::SessionEntry(*id)).collect(),
+        });
+        let sessions = words::ExpirySets {
+            sets: sets.collect(),
+            member_count: core.brain.sessions().len(),
+        };
+        let connections = self.connections_by_expiry(&core, to_wall);
+        let replica = hub.replica.read();
+        let tree = &replica.tree;
+        let owners = tree.ephemeral_owners();
+        let ephemerals = owners.map(|id| (id, tree.ephemerals(id).collect::<Vec<String>>()));
+        words::dump(out, &sessions, ephemerals.collect::<Vec<_>>(), &connections)
+    }
+
+    fn connections_by_expiry(
+        &self,
+        core: &Core,
+        to_wall: i64,
+    ) -> words::ExpirySets<words::ConnectionEntry> {
+        let mut sets: BTreeMap<i64, Vec<words::ConnectionEntry>> = BTreeMap::new();
+        for client in core.clients.values() {
+            let stats = client.stats.lock();
+            let idle_ms = i64::from(stats.timeout_ms).max(self.idle_bucket_ms);
+            let due = client.heard_ms.load(Ordering::Relaxed) + idle_ms;
+            let due = (due / self.idle_bucket_ms + 1) * self.idle_bucket_ms;
+            let entry = words::ConnectionEntry { remote: client.peer, session: stats.session };
+            sets.entry(due).or_default().push(entry);
+        }
+        let set = |(due, members)| words::ExpirySet { expires_ms: due + to_wall, members };
+        words::ExpirySets {
+            sets: sets.into_iter().map(set).collect(),
+            member_count: core.clients.len(),
+        }
+    }
+}
+
+fn quota_gauge((path, limits, used): (&str, tree::QuotaLimits, tree::QuotaLimits)) -> Option<NamespaceQuota> {
+    let either = |soft: i64, hard: i64| if hard >= 0 { hard } else { soft };
+    Some(NamespaceQuota {
+        namespace: namespace(path)?.into(),
+        count_limit: either(limits.count, limits.count_hard),
+        bytes_limit: either(limits.bytes, limits.bytes_hard),
+        count_usage: used.count,
+        bytes_usage: used.bytes,
+    })
+}
+
+fn outstanding(core: &Core) -> u64 {
+    core.clients.values().map(|client| client.gate.under_way() as u64).sum()
+}
+
+fn connections(hub: &Hub, asking: &Client) -> Vec<words::ConnectionView> {
+    let core = hub.core.lock();
+    core.clients.values().map(|client| connection(client, client.id == asking.id)).collect()
+}
+
+fn connection(client: &Client, is_asking: bool) -> words::ConnectionView {
+    let stats = client.stats.lock();
+    let latency = stats.latency;
+    let session = (stats.session != SessionId::NONE).then(|| words::SessionView {
+        id: stats.session,
+        last_operation: stats.last.map(|last| last.op),
+        established_ms: client.opened_wall_ms,
+        timeout_ms: i64::from(stats.timeout_ms),
+        last_cxid: stats.last.map(|last| i64::from(last.xid)),
+        last_zxid: stats.last_zxid(),
+        last_response_ms: stats.last_response_ms,
+        last_latency_ms: latency.last_ms,
+        min_latency_ms: latency.min_ms,
+        avg_latency_ms: latency.total_ms.checked_div(latency.count).unwrap_or(0),
+        max_latency_ms: latency.max_ms,
+    });
+    words::ConnectionView {
+        remote: client.peer,
+        interest_ops: u32::from(!is_asking),
+        queued: client.gate.under_way() as u64,
+        received: stats.received,
+        sent: stats.sent,
+        session,
+    }
+}
+
+fn watch_summary(hub: &Hub) -> words::WatchSummary {
+    let replica = hub.replica.read();
+    let summary = node::WatchLock::with(&replica.watches, |watches| watches.summary());
+    words::WatchSummary {
+        connections: summary.connections as u64,
+        paths: summary.paths as u64,
+        watches: summary.watches as u64,
+    }
+}
+
+fn sessions_of(hub: &Hub) -> HashMap<ConnId, SessionId> {
+    let core = hub.core.lock();
+    core.clients.iter().map(|(id, client)| (*id, client.stats.lock().session)).collect()
+}
+
+fn watches_by_session(hub: &Hub) -> Vec<(SessionId, Vec<String>)> {
+    let sessions = sessions_of(hub);
+    let replica = hub.replica.read();
+    node::WatchLock::with(&replica.watches, |watches| {
+        let named = watches.by_connection().filter_map(|(conn, paths)| {
+            Some((*sessions.get(&conn)?, paths.map(str::to_owned).collect()))
+        });
+        named.collect()
+    })
+}
+
+fn watches_by_path(hub: &Hub) -> Vec<(String, Vec<SessionId>)> {
+    let sessions = sessions_of(hub);
+    let replica = hub.replica.read();
+    node::WatchLock::with(&replica.watches, |watches| {
+        let named = watches.by_path().map(|(path, conns)| {
+            (path.to_owned(), conns.iter().filter_map(|conn| sessions.get(conn).copied()).collect())
+        });
+        named.collect()
+    })
+}
