@@ -95,6 +95,13 @@ impl FakeDisk {
         state.faults.insert(call, fault);
     }
 
+    /// The process ends and the machine goes on: all that was done is there.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        state.stopped = false;
+        state.faults.clear();
+    }
+
     /// Power goes and comes back. What was synced is there; of what was not, each sector of each
     /// write is there or not, as `prng` says. Without one, none is.
     pub fn power_cut(&self, mut prng: Option<&mut Prng>) {

@@ -9,7 +9,7 @@ use super::{create, layout, tree_at};
 use crate::disk::fake::{FakeDisk, Fault};
 use crate::{
     Case, DataDirectory, DirectoryOptions, Error, LogOptions, Recovered, RecoveryOptions,
-    SnapshotOptions,
+    SnapshotOptions, truncate_log,
 };
 
 const FAULTS: [Fault; 4] = [Fault::Io, Fault::Full, Fault::Torn, Fault::Stop];
@@ -140,6 +140,7 @@ fn a_second_fault_during_the_next_start_does_no_more_harm() {
     }
 }
 
+/// 2247, 3701: Java lived on with half a log.
 #[test]
 fn a_failed_log_takes_nothing_more() {
     for fault in [Fault::Io, Fault::Full, Fault::Torn] {
@@ -156,5 +157,42 @@ fn a_failed_log_takes_nothing_more() {
         assert!(matches!(log.append(Zxid(3), &create(3)), Err(Error::LogFailed { .. })));
         assert!(matches!(log.sync(), Err(Error::LogFailed { .. })));
         assert!(matches!(log.roll(), Err(Error::LogFailed { .. })));
+    }
+}
+
+/// Three logs of two transactions each, with `snapshot.0` before them.
+fn three_logs() -> FakeDisk {
+    let disk = FakeDisk::new();
+    disk.put(&super::at("snapshot.0"), &super::snapshot(0));
+    for first in [1, 3, 5] {
+        let bytes = super::log([create(first), create(first + 1)]);
+        disk.put(&super::at(&format!("log.{first}")), &bytes);
+    }
+    disk
+}
+
+#[test]
+fn a_truncation_stopped_anywhere_leaves_no_hole_and_can_be_done_again() {
+    for upto in 1..6 {
+        let mut stopped = true;
+        for call in 0.. {
+            if !stopped {
+                break;
+            }
+            for cut_power in [true, false] {
+                let disk = three_logs();
+                disk.fail(call, Fault::Stop);
+                stopped = truncate_log(&disk, &layout().log_dir, Zxid(upto)).is_err();
+                match cut_power {
+                    true => disk.power_cut(None),
+                    false => disk.kill(),
+                }
+                let reached = Reached { synced: upto, appended: 6 };
+                assert!(check(&disk, reached, &format!("upto {upto}, call {call}")));
+                truncate_log(&disk, &layout().log_dir, Zxid(upto)).unwrap();
+                let last = start(&disk).unwrap().tree.last_zxid();
+                assert_eq!(last, Zxid(upto));
+            }
+        }
     }
 }

@@ -40,6 +40,7 @@ fn snapshots_cut_short_do_not_count() {
     assert_eq!(removed(&disk, 2), ["snapshot.0"]);
 }
 
+/// 2325: purging took the last good one.
 #[test]
 fn nothing_goes_when_no_kept_snapshot_is_whole() {
     let disk = disk(&[0], &[1, 6]);

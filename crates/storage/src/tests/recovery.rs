@@ -72,9 +72,11 @@ fn fixture(case: Case) -> Fixture {
             let gone = ("snapshot.3", flip(snapshot(3), 100));
             two_logs(0, whole(), gone)
         }
+        // 2325, 3231, 3644: an empty tree must not be invented.
         Case::NoValidSnapshot => files(0, [("snapshot.2", Vec::new()), ("snapshot.0", Vec::new())]),
         Case::LogWithoutSnapshot => files(0, [("log.1", whole())]),
         Case::TrustedEmpty => files(2, [("log.1", whole())]).with(|o| o.trust_empty = true),
+        // 1621 (31b): Java does not start.
         Case::LogHeaderShort => two_logs(2, whole(), ("log.3", header()[..15].to_vec())),
         Case::LogBlank => two_logs(2, whole(), ("log.3", vec![0; 9000])),
         Case::LogHeaderLost => files(
@@ -85,10 +87,13 @@ fn fixture(case: Case) -> Fixture {
         Case::LogVersion => two_logs(0, whole(), ("log.3", flip(log([]), 7))),
         Case::TornTail => one_log(2, padded(cut(log([create(1), create(2), create(3)]), 20))),
         Case::DataBehindEnd => one_log(2, [whole(), create(4)].concat()),
+        // Scenario 32: a torn tail is passed over, damage is not.
         Case::LogChecksum => one_log(0, flip(whole(), 16 + 40)),
         Case::LogLength => one_log(0, flip_sign(whole(), 16 + 8)),
         Case::LogUndecodable => one_log(0, log([create(1), unknown_type(2)])),
+        // Scenario 31: a missing file in the middle.
         Case::LogGap => two_logs(0, whole(), ("log.4", log([create(4)]))),
+        // Scenario 31: Java logs an error and goes on.
         Case::LogBackwards => two_logs(0, whole(), ("log.3", log([create(3), create(2)]))),
         Case::LogConflict => {
             let other = txn(3, Txn::Create(created("/other")), None);
@@ -100,6 +105,7 @@ fn fixture(case: Case) -> Fixture {
         }
         Case::LogDigest => one_log(1, log([txn(1, Txn::Create(created("/n1")), Some(1))])),
         Case::SnapshotDigest => files(2, [("snapshot.2", with_digest(snapshot(2), 77))]),
+        // 31b: Java replays `log.1.bak` as if it were `log.1`.
         Case::ForeignName => two_logs(2, whole(), ("log.1.bak", log([create(9)]))),
         Case::Unfinished => two_logs(2, whole(), ("unfinished.snapshot.2", snapshot(2))),
         Case::EpochUnreadable => two_logs(2, whole(), ("acceptedEpoch", b"one".into())),
