@@ -14,6 +14,10 @@ const WINDOW: u64 = 1 << 20;
 /// it. Below it the write was cut short by the end of the file.
 const LENGTH_PLAUSIBLE: u64 = 64 << 20;
 
+/// How far behind the end of a log its padding is looked through: more than a group is long, less
+/// than the padding, which would take long.
+const LOOK_BEHIND: u64 = 4 << 20;
+
 /// One whole entry, its checksum verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogEntryBytes<'a> {
@@ -147,17 +151,20 @@ impl LogReader {
     }
 
     /// Where the first byte other than zero lies behind the end that [`step`](Self::step) found;
-    /// `None` when there is nothing. What is there was written, but not all of it.
+    /// `None` when there is nothing within the length of a group. What is there was written, but not
+    /// all of it.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be read.
     pub fn data_behind_end(&mut self) -> Result<Option<u64>, Error> {
-        self.first_data(self.next)
+        let upto = self.len.min(self.next + LOOK_BEHIND);
+        self.first_data(self.next, upto)
     }
 
-    fn first_data(&mut self, mut offset: u64) -> Result<Option<u64>, Error> {
-        while offset < self.len {
-            let piece = (self.len - offset).min(WINDOW);
+    /// Where the first byte other than zero lies from `offset` up to `upto`, which the file has.
+    fn first_data(&mut self, mut offset: u64, upto: u64) -> Result<Option<u64>, Error> {
+        while offset < upto {
+            let piece = (upto - offset).min(WINDOW);
             self.load(offset, piece)?;
             if let Some(at) = first_nonzero(self.loaded(offset, piece)) {
                 return Ok(Some(offset + at as u64));
@@ -187,7 +194,7 @@ impl LogReader {
     }
 
     fn not_a_log(&mut self) -> Result<Error, Error> {
-        Ok(match self.first_data(0)? {
+        Ok(match self.first_data(0, self.len)? {
             None => self.finding(Case::LogBlank, 0, "every byte is zero".to_owned()),
             Some(at) => {
                 let what = "the file does not start with ZKLG".to_owned();
@@ -216,7 +223,7 @@ impl LogReader {
     }
 
     fn end_before_length(&mut self, offset: u64) -> Result<LogEnd, Error> {
-        Ok(match self.first_data(offset)? {
+        Ok(match self.first_data(offset, self.len)? {
             Some(_) => LogEnd::CutShort,
             None if offset == self.len => LogEnd::Boundary,
             None => LogEnd::Padding,
