@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use compat::differential::{Coverage, Pair, Phase, compare_trees, run, shrink};
+use compat::differential::{Coverage, Pair, Phase, compare_trees, reaping, run, shrink};
 use xtask::workspace;
 
 /// Requests in the gate. `ROOKEEPER_OPERATIONS` asks for more.
@@ -32,6 +32,19 @@ fn the_same_requests_get_the_same_answers() -> Result<()> {
     let lacking = coverage.lacking();
     if !lacking.is_empty() {
         bail!("the run shows too little:\n{}", lacking.join("\n"));
+    }
+    Ok(())
+}
+
+#[test]
+fn servers_reap_alike() -> Result<()> {
+    let mut pair = Pair::start(&reaping::PHASE)?;
+    if let Some(answers) = reaping::run(&mut pair)? {
+        bail!("the servers differ\n{}", answers.side_by_side());
+    }
+    let differences = compare_trees(&pair)?;
+    if !differences.is_empty() {
+        bail!("the trees differ\n{}", differences.join("\n"));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use wire::{
 
 use super::step::{Handshake, Request, Step};
 use super::transcript::{Context, Fact, Seen};
-use crate::client::{Connection, Frame};
+use crate::client::{Connection, Frame, watch_body};
 
 /// How long a server may take for one step.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ struct Slot {
     session: SessionId,
     /// Whether the step's last answer makes the server hang up.
     ending: bool,
+    /// Whether it is left alone.
+    silent: bool,
 }
 
 impl Player {
@@ -115,7 +117,7 @@ impl Player {
     /// When a socket takes nothing more.
     pub fn send_markers(&mut self) -> Result<()> {
         let ping = RequestHeader { xid: ReplyHeader::PING_XID, op: OpCode::Ping.code() };
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut().filter(|slot| !slot.silent) {
             if let Some(connection) = &mut slot.connection {
                 connection.queue(ping, &[]);
                 connection.flush()?;
@@ -127,7 +129,7 @@ impl Player {
     /// Reads up to every connection's sign of life.
     pub fn receive_markers(&mut self, seen: &mut Vec<Seen>) {
         for slot in 0..self.slots.len() {
-            if self.slots[slot].connection.is_none() {
+            if self.slots[slot].connection.is_none() || self.slots[slot].silent {
                 continue;
             }
             if let Some(frame) = self.next_frame(slot, seen) {
@@ -137,9 +139,32 @@ impl Player {
         }
     }
 
-    /// The acting session's connection, for what is outside of steps.
-    pub fn connection(&mut self, slot: usize) -> Option<&mut Connection> {
-        self.slots[slot].connection.as_mut()
+    /// Whether a node is there, asked outside of steps. The connection must expect no events.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub fn exists(&mut self, slot: usize, path: &str) -> Result<bool> {
+        let connection = self.slots[slot].connection.as_mut().context("no connection")?;
+        let header = RequestHeader { xid: i32::MAX, op: OpCode::Exists.code() };
+        connection.queue(header, &watch_body(path, false));
+        connection.flush()?;
+        let reply = connection.next_frame()?.context("hung up")?;
+        Ok(reply.header.err == 0)
+    }
+
+    /// Asks a connection for no more signs of life.
+    pub fn silence(&mut self, slot: usize) {
+        self.slots[slot].silent = true;
+    }
+
+    /// Everything that a silent connection was sent, up to its end.
+    pub fn last_words(&mut self, slot: usize) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        self.slots[slot].silent = false;
+        while let Some(frame) = self.next_frame(slot, &mut seen) {
+            seen.push(other(slot, format!("answer to nothing: {frame:?}")));
+        }
+        seen
     }
 
     /// How answers are told.
