@@ -8,10 +8,7 @@ fn main() {
     let seconds = std::env::var("SOURCE_DATE_EPOCH").ok();
     let seconds = seconds.or_else(|| git(&["log", "-1", "--format=%ct"]));
     println!("cargo::rustc-env=ROOKEEPER_COMMIT={commit}");
-    println!(
-        "cargo::rustc-env=ROOKEEPER_COMMIT_SECONDS={}",
-        seconds.unwrap_or("0".into())
-    );
+    println!("cargo::rustc-env=ROOKEEPER_COMMIT_SECONDS={}", seconds.unwrap_or("0".into()));
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     println!("cargo::rerun-if-changed=build.rs");
     rerun_if_head_moves();

@@ -18,6 +18,7 @@ use crate::config::Listen;
 use crate::connection::{Connection, Desk, Service};
 use crate::metrics::Counter;
 use crate::outbox::Outbox;
+use crate::server::Stage;
 
 /// Length of the queue of connections that wait to be accepted. Java's 50 drops clients that come
 /// back all at once after an outage, each of which then loses a second or more.
@@ -119,7 +120,7 @@ pub(crate) async fn accept(
     seats: Arc<Seats>,
     service: Arc<Service>,
     desks: Vec<mpsc::Sender<Arrival>>,
-    mut stop: watch::Receiver<bool>,
+    mut stage: watch::Receiver<Stage>,
 ) {
     let mut next = desks.iter().cycle();
     let metrics = service.hub.metrics.clone();
@@ -127,7 +128,7 @@ pub(crate) async fn accept(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stage.wait_for(|stage| *stage >= Stage::Closing) => return,
         };
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,

@@ -16,9 +16,8 @@ struct Date {
 
 const DAY_SECONDS: i64 = 86_400;
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Utc {
     /// From seconds since 1970.
@@ -76,10 +75,7 @@ impl fmt::Display for Utc {
         let Date { year, month, day } = self.date();
         let (hour, minute, second) = self.time();
         let (weekday, month) = (self.weekday(), MONTHS[month]);
-        write!(
-            f,
-            "{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year}"
-        )
+        write!(f, "{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year}")
     }
 }
 
@@ -105,9 +101,6 @@ mod tests {
 
     #[test]
     fn a_build_is_dated_to_the_minute() {
-        assert_eq!(
-            Utc::from_millis(1_770_841_080_999).minute(),
-            "2026-02-11 20:18"
-        );
+        assert_eq!(Utc::from_millis(1_770_841_080_999).minute(), "2026-02-11 20:18");
     }
 }

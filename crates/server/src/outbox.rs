@@ -95,7 +95,10 @@ impl Outbox {
                     if self.bytes.len() - self.sent <= CUT_BYTES {
                         return Flushed::Blocked;
                     }
-                    tracing::warn!(unsent = self.bytes.len() - self.sent, "client does not listen: cut off");
+                    tracing::warn!(
+                        unsent = self.bytes.len() - self.sent,
+                        "client does not listen: cut off"
+                    );
                     self.abort();
                     return Flushed::Ended;
                 }

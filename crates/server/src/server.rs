@@ -35,9 +35,6 @@ const ARRIVALS_MAX: usize = 1024;
 /// The longest that time goes unnoticed.
 const TICK_MAX: Duration = Duration::from_millis(100);
 
-/// How long clients get to take their last replies when the server ends.
-const FAREWELL: Duration = Duration::from_secs(2);
-
 /// Why a server does not start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -45,6 +42,9 @@ pub enum ServerError {
     /// The data directory, or what is in it.
     #[error(transparent)]
     Storage(#[from] storage::Error),
+    /// Nothing is there, and nothing may be made.
+    #[error("{0}")]
+    Unformatted(String),
     /// The client port.
     #[error("cannot listen on {address}: {source}{hint}")]
     Listen {
@@ -66,7 +66,10 @@ impl ServerError {
     pub fn exit_code(&self) -> u8 {
         match self {
             ServerError::Storage(storage::Error::Directory { .. }) => 3,
-            ServerError::Storage(_) | ServerError::Listen { .. } | ServerError::Thread(_) => 1,
+            ServerError::Storage(_)
+            | ServerError::Unformatted(_)
+            | ServerError::Listen { .. }
+            | ServerError::Thread(_) => 1,
         }
     }
 }
@@ -75,10 +78,20 @@ impl ServerError {
 pub struct Server {
     address: SocketAddr,
     hub: Arc<Hub>,
-    stop: watch::Sender<bool>,
+    stages: watch::Sender<Stage>,
     failed: mpsc::Receiver<storage::Error>,
     disk: JoinHandle<()>,
-    io: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// How far the server's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Serving,
+    /// No more clients are taken.
+    Closing,
+    /// Everything that can be said has been said.
+    Ended,
 }
 
 impl Server {
@@ -117,10 +130,12 @@ impl Server {
                 let _ = fail.try_send(error);
             }
         })?;
+        let (stages, stage) = watch::channel(Stage::Serving);
+        let purge = purge_thread(config, &directory, stage.clone())?;
         let service = Arc::new(service(config, &hub, directory, address));
-        let (stop, stopped) = watch::channel(false);
-        let io = io_threads(config, &service, runtime, listener, &stopped)?;
-        Ok(Server { address, hub, stop, failed, disk, io })
+        let mut threads = io_threads(config, &service, runtime, listener, &stage)?;
+        threads.extend(purge);
+        Ok(Server { address, hub, stages, failed, disk, threads })
     }
 
     /// Where clients connect.
@@ -137,25 +152,24 @@ impl Server {
         }
     }
 
-    /// Takes no more clients, lets those there are have their replies, makes everything durable.
+    /// Takes no more clients, makes durable and answers what is under way, then ends.
     pub fn stop(self) {
-        self.stop.send_replace(true);
-        // Transactions under way are still answered; then the connections end.
-        let deadline = Instant::now() + FAREWELL;
-        while self.hub.core.lock().brain.in_flight_bytes() > 0 && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(1));
-        }
+        self.stages.send_replace(Stage::Closing);
+        self.hub.log.close();
+        join(self.disk);
         let clients: Vec<_> = self.hub.core.lock().clients.values().cloned().collect();
         for client in clients {
             client.outbox.lock().close();
             client.flush();
         }
-        self.hub.log.close();
-        for thread in self.io.into_iter().chain([self.disk]) {
-            // A thread that panicked has said so.
-            let _ = thread.join();
-        }
+        self.stages.send_replace(Stage::Ended);
+        self.threads.into_iter().for_each(join);
     }
+}
+
+fn join(thread: JoinHandle<()>) {
+    // A thread that panicked has said so itself.
+    let _ = thread.join();
 }
 
 fn single_threaded() -> std::io::Result<tokio::runtime::Runtime> {
@@ -215,6 +229,11 @@ fn recover(
         }
     })?;
     recovered.notes().for_each(|finding| tracing::warn!("{finding}"));
+    if recovered.origin == storage::Origin::Unformatted {
+        // Java serves here with zxid -1 and files named after it, which nothing can be built on.
+        let findings: Vec<String> = recovered.findings.iter().map(ToString::to_string).collect();
+        return Err(ServerError::Unformatted(findings.join("; ")));
+    }
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     metrics.sample(Summary::DbInitTime, took_ms);
     metrics.sample(Summary::StartupTxnsLoaded, recovered.replayed_txns);
@@ -242,7 +261,10 @@ fn snapshot_options(config: &ServerConfig) -> SnapshotOptions {
 }
 
 fn limits(config: &ServerConfig) -> wire::Limits {
-    wire::Limits::new(config.limits.jute_max_buffer_bytes, config.limits.jute_max_buffer_extra_bytes)
+    wire::Limits::new(
+        config.limits.jute_max_buffer_bytes,
+        config.limits.jute_max_buffer_extra_bytes,
+    )
 }
 
 fn schemes(config: &ServerConfig) -> Authenticator {
@@ -364,6 +386,35 @@ fn service(
     }
 }
 
+/// Removes old snapshots and logs now and then, if the configuration says so.
+fn purge_thread(
+    config: &ServerConfig,
+    directory: &Arc<DataDirectory>,
+    mut stage: watch::Receiver<Stage>,
+) -> std::io::Result<Option<JoinHandle<()>>> {
+    let Some(hours) = config.purge.interval_hours else { return Ok(None) };
+    let interval = Duration::from_secs(u64::from(hours) * 3600);
+    let retain = config.purge.snap_retain_count as usize;
+    let directory = directory.clone();
+    let runtime = single_threaded()?;
+    let purging = async move {
+        loop {
+            match directory.purge(retain) {
+                Ok(removed) => removed.iter().for_each(|path| {
+                    tracing::info!(path = %path.display(), "removed: newer snapshots hold it all");
+                }),
+                Err(error) => tracing::error!(%error, "old files stay"),
+            }
+            let closing = stage.wait_for(|stage| *stage >= Stage::Closing);
+            if tokio::time::timeout(interval, closing).await.is_ok() {
+                return;
+            }
+        }
+    };
+    let purge = move || runtime.block_on(purging);
+    thread::Builder::new().name("purge".into()).spawn(purge).map(Some)
+}
+
 /// One I/O thread for every two cores: the other core is the clients', the log's, the kernel's.
 fn io_thread_count() -> usize {
     thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 8))
@@ -374,7 +425,7 @@ fn io_threads(
     service: &Arc<Service>,
     runtime: tokio::runtime::Runtime,
     listener: tokio::net::TcpListener,
-    stopped: &watch::Receiver<bool>,
+    stage: &watch::Receiver<Stage>,
 ) -> std::io::Result<Vec<JoinHandle<()>>> {
     let ids = Arc::new(ConnIds::default());
     let mut desks = Vec::new();
@@ -389,7 +440,7 @@ fn io_threads(
     let mut first = Some((runtime, listener, desks));
     for (number, arriving) in arrivals.into_iter().enumerate() {
         let (ids, listen) = (ids.clone(), config.listen.clone());
-        let (service, seats, stopped) = (service.clone(), seats.clone(), stopped.clone());
+        let (service, seats, mut stage) = (service.clone(), seats.clone(), stage.clone());
         let head = first.take();
         let name = format!("io-{number}");
         threads.push(thread::Builder::new().name(name).spawn(move || {
@@ -398,33 +449,37 @@ fn io_threads(
             let runtime = match head {
                 Some((runtime, listener, desks)) => {
                     let hub = service.hub.clone();
-                    let ticking = tick(hub, stopped.clone());
+                    let ticking = tick(hub, stage.clone());
                     local.spawn_local(ticking);
-                    local.spawn_local(accept(listener, seats, service, desks, stopped));
+                    local.spawn_local(accept(listener, seats, service, desks, stage.clone()));
                     Ok(runtime)
                 }
                 None => single_threaded(),
             };
-            match runtime {
-                Ok(runtime) => runtime.block_on(async {
-                    local.run_until(serving).await;
-                    local.await;
-                }),
-                Err(error) => tracing::error!(%error, "an I/O thread cannot start"),
-            }
+            let _ended = match runtime {
+                // Dropping the set ends the connections that are still there.
+                Ok(runtime) => runtime.block_on(local.run_until(async {
+                    let ended = stage.wait_for(|stage| *stage == Stage::Ended);
+                    tokio::join!(serving, ended).1.is_ok()
+                })),
+                Err(error) => {
+                    tracing::error!(%error, "an I/O thread cannot start");
+                    false
+                }
+            };
         })?);
     }
     Ok(threads)
 }
 
 /// Tells the brain when time has come for something.
-async fn tick(hub: Arc<Hub>, mut stop: watch::Receiver<bool>) {
+async fn tick(hub: Arc<Hub>, mut stage: watch::Receiver<Stage>) {
     loop {
         let due_ms = hub.next_timeout_ms() - hub.clock.mono_ms();
         let wait = Duration::from_millis(u64::try_from(due_ms).unwrap_or(0).max(1)).min(TICK_MAX);
         tokio::select! {
             () = tokio::time::sleep(wait) => hub.tell([Message::Tick]),
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stage.wait_for(|stage| *stage >= Stage::Closing) => return,
         }
     }
 }

@@ -31,11 +31,7 @@ mod tests {
         let (version, built) = full_version().split_once(", built on ").unwrap();
         let (zookeeper, rest) = version.split_once('-').unwrap();
         assert_eq!(zookeeper, ZOOKEEPER_VERSION);
-        let (own, commit) = rest
-            .strip_prefix("rookeeper.")
-            .unwrap()
-            .rsplit_once('-')
-            .unwrap();
+        let (own, commit) = rest.strip_prefix("rookeeper.").unwrap().rsplit_once('-').unwrap();
         assert_eq!(own, env!("CARGO_PKG_VERSION"));
         assert!(commit == "unknown" || commit.chars().all(|c| c.is_ascii_hexdigit()));
         assert_eq!(built.len(), "2026-02-11 20:18 UTC".len());
@@ -49,10 +45,6 @@ mod tests {
         let end = full_version().find(|c| !digits(c)).unwrap();
         assert_eq!(&full_version()[..end], "3.9.5");
         let word = full_version().split([' ', ',']).next().unwrap();
-        assert!(
-            word.chars()
-                .all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)),
-            "{word}"
-        );
+        assert!(word.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)), "{word}");
     }
 }

@@ -152,10 +152,8 @@ impl WordsDesk {
             expires_ms: due + to_wall,
             members: sessions.iter().map(|id| words::SessionEntry(*id)).collect(),
         });
-        let sessions = words::ExpirySets {
-            sets: sets.collect(),
-            member_count: core.brain.sessions().len(),
-        };
+        let sessions =
+            words::ExpirySets { sets: sets.collect(), member_count: core.brain.sessions().len() };
         let connections = self.connections_by_expiry(&core, to_wall);
         let replica = hub.replica.read();
         let tree = &replica.tree;
@@ -186,7 +184,9 @@ impl WordsDesk {
     }
 }
 
-fn quota_gauge((path, limits, used): (&str, tree::QuotaLimits, tree::QuotaLimits)) -> Option<NamespaceQuota> {
+fn quota_gauge(
+    (path, limits, used): (&str, tree::QuotaLimits, tree::QuotaLimits),
+) -> Option<NamespaceQuota> {
     let either = |soft: i64, hard: i64| if hard >= 0 { hard } else { soft };
     Some(NamespaceQuota {
         namespace: namespace(path)?.into(),

@@ -17,10 +17,7 @@ fn round(value: f64) -> f64 {
     format!("{value:.4}").parse().unwrap_or(value)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "beyond 2^53 an average needs no last digit"
-)]
+#[expect(clippy::cast_precision_loss, reason = "beyond 2^53 an average needs no last digit")]
 const fn approximate(value: u64) -> f64 {
     value as f64
 }
@@ -36,11 +33,7 @@ impl fmt::Display for JavaDouble {
             return write!(f, "{:?}", self.0);
         }
         if !size.is_finite() {
-            return f.write_str(if self.0.is_nan() {
-                "NaN"
-            } else {
-                self.infinity()
-            });
+            return f.write_str(if self.0.is_nan() { "NaN" } else { self.infinity() });
         }
         let shortest = format!("{:E}", self.0);
         match shortest.split_once('E') {
@@ -54,11 +47,7 @@ impl fmt::Display for JavaDouble {
 
 impl JavaDouble {
     const fn infinity(self) -> &'static str {
-        if self.0.is_sign_positive() {
-            "Infinity"
-        } else {
-            "-Infinity"
-        }
+        if self.0.is_sign_positive() { "Infinity" } else { "-Infinity" }
     }
 }
 
@@ -68,11 +57,7 @@ mod tests {
 
     #[track_caller]
     fn check(sum: u64, count: u64, expect: &str) {
-        assert_eq!(
-            JavaDouble(average(sum, count)).to_string(),
-            expect,
-            "{sum}/{count}"
-        );
+        assert_eq!(JavaDouble(average(sum, count)).to_string(), expect, "{sum}/{count}");
     }
 
     /// Each line was printed by a Java 17 that averages and rounds as ZooKeeper does.

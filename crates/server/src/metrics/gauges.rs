@@ -93,10 +93,7 @@ impl FileDescriptors {
             u64::try_from(entries.count().saturating_sub(1)).unwrap_or(u64::MAX)
         });
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        Self {
-            open,
-            max: limit.current.unwrap_or(u64::MAX),
-        }
+        Self { open, max: limit.current.unwrap_or(u64::MAX) }
     }
 }
 
@@ -112,49 +109,27 @@ impl GaugeValues {
             ("outstanding_requests", self.outstanding_requests.into()),
             ("znode_count", self.tree.znode_count.into()),
             ("global_sessions", self.sessions.global.into()),
-            (
-                "non_mtls_remote_conn_count",
-                self.connections.non_mtls_remote_count.into(),
-            ),
+            ("non_mtls_remote_conn_count", self.connections.non_mtls_remote_count.into()),
             ("last_client_response_size", responses.last),
             ("packets_sent", server.packets_sent.into()),
             ("packets_received", server.packets_received.into()),
             ("max_client_response_size", responses.max),
-            (
-                "connection_drop_probability",
-                self.connections.drop_probability.into(),
-            ),
+            ("connection_drop_probability", self.connections.drop_probability.into()),
             ("watch_count", self.tree.watch_count.into()),
-            (
-                "auth_failed_count",
-                self.connections.auth_failed_count.into(),
-            ),
+            ("auth_failed_count", self.connections.auth_failed_count.into()),
             ("min_latency", latency.min.into()),
             ("max_file_descriptor_count", self.files.max.into()),
-            (
-                "approximate_data_size",
-                self.tree.approximate_data_size.into(),
-            ),
+            ("approximate_data_size", self.tree.approximate_data_size.into()),
             ("open_file_descriptor_count", self.files.open.into()),
             ("local_sessions", self.sessions.local.into()),
             ("uptime", self.uptime_ms.into()),
             ("max_latency", latency.max.into()),
-            (
-                "outstanding_tls_handshake",
-                self.connections.outstanding_tls_handshake.into(),
-            ),
+            ("outstanding_tls_handshake", self.connections.outstanding_tls_handshake.into()),
             ("min_client_response_size", responses.min),
-            (
-                "non_mtls_local_conn_count",
-                self.connections.non_mtls_local_count.into(),
-            ),
+            ("non_mtls_local_conn_count", self.connections.non_mtls_local_count.into()),
         ];
-        let named = named
-            .into_iter()
-            .map(|(name, value)| Entry::new(name, value));
-        named
-            .chain(self.quotas.iter().flat_map(NamespaceQuota::entries))
-            .collect()
+        let named = named.into_iter().map(|(name, value)| Entry::new(name, value));
+        named.chain(self.quotas.iter().flat_map(NamespaceQuota::entries)).collect()
     }
 }
 
@@ -187,10 +162,6 @@ impl ResponseSizes {
             };
         };
         let Sampled { min, max, .. } = server.response_bytes;
-        Self {
-            last: last.into(),
-            min: min.into(),
-            max: max.into(),
-        }
+        Self { last: last.into(), min: min.into(), max: max.into() }
     }
 }

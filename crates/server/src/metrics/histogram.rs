@@ -20,9 +20,7 @@ pub(super) struct Histogram {
 
 impl Histogram {
     pub(super) fn new() -> Self {
-        Self {
-            buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self { buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// Counts one value. Only the one writer may call it.
@@ -43,9 +41,7 @@ pub(super) struct Distribution {
 
 impl Distribution {
     pub(super) fn new() -> Self {
-        Self {
-            counts: vec![0; BUCKETS],
-        }
+        Self { counts: vec![0; BUCKETS] }
     }
 
     pub(super) fn add(&mut self, histogram: &Histogram) {
@@ -88,10 +84,7 @@ fn middle(bucket: usize) -> u64 {
     least + (1 << shift) / 2
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "callers pass values below 32"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "callers pass values below 32")]
 const fn index(value: u64) -> usize {
     value as usize
 }
@@ -113,11 +106,7 @@ mod tests {
         let mut value = 0_u64;
         while value < 1 << BITS_MAX {
             let off = middle(bucket(value)).abs_diff(value);
-            assert!(
-                off * 32 <= value,
-                "{value} is shown as {}",
-                middle(bucket(value))
-            );
+            assert!(off * 32 <= value, "{value} is shown as {}", middle(bucket(value)));
             value += 1 + value / 1000;
         }
     }

@@ -346,10 +346,7 @@ mod tests {
 
     #[test]
     fn percentiles_belong_to_the_last_third_of_the_table() {
-        let with: Vec<_> = Summary::ALL
-            .iter()
-            .filter(|s| s.has_percentiles())
-            .collect();
+        let with: Vec<_> = Summary::ALL.iter().filter(|s| s.has_percentiles()).collect();
         assert_eq!(with.len(), Summary::WITH_PERCENTILES);
         assert!(Summary::ReadLatency.has_percentiles() && !Summary::FsyncTime.has_percentiles());
     }

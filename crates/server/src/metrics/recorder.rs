@@ -123,12 +123,7 @@ impl ServerCells {
 impl Keyed {
     fn new(set: Set, key: &str) -> Self {
         let percentiles = set.has_percentiles().then(Histogram::new);
-        Self {
-            set,
-            key: key.into(),
-            cells: Cells::new(),
-            percentiles,
-        }
+        Self { set, key: key.into(), cells: Cells::new(), percentiles }
     }
 
     fn clear(&self) {
@@ -154,11 +149,7 @@ impl Recorder {
         for keyed in shard.keyed().iter() {
             keys[keyed.set.index()].insert(keyed.key.clone(), Arc::clone(keyed));
         }
-        Self {
-            registry,
-            shard,
-            keys: RefCell::new(keys),
-        }
+        Self { registry, shard, keys: RefCell::new(keys) }
     }
 
     pub(super) fn is_of(&self, registry: &Arc<Registry>) -> bool {
@@ -185,10 +176,7 @@ impl Recorder {
     pub fn sample_set(&self, set: SummarySet, key: &str, value: u64) {
         self.with_key(Set::Summary(set), key, |keyed| {
             keyed.cells.record(value);
-            keyed
-                .percentiles
-                .iter()
-                .for_each(|percentiles| percentiles.record(value));
+            keyed.percentiles.iter().for_each(|percentiles| percentiles.record(value));
         });
     }
 

@@ -54,26 +54,15 @@ pub struct Sampled {
 impl Snapshot {
     pub(super) fn of(shards: &[Arc<Shard>], generation: u64) -> Self {
         // The keys of sets outlive a reset, as in Apache ZooKeeper; their values do not.
-        let (live, stale): (Vec<_>, Vec<_>) = shards
-            .iter()
-            .map(Arc::as_ref)
-            .partition(|shard| shard.is_of(generation));
+        let (live, stale): (Vec<_>, Vec<_>) =
+            shards.iter().map(Arc::as_ref).partition(|shard| shard.is_of(generation));
         let mut sets = KeyedSums::default();
-        stale
-            .iter()
-            .for_each(|shard| shard.keyed().iter().for_each(|keyed| sets.add_empty(keyed)));
-        live.iter()
-            .for_each(|shard| shard.keyed().iter().for_each(|keyed| sets.add(keyed)));
+        stale.iter().for_each(|shard| shard.keyed().iter().for_each(|keyed| sets.add_empty(keyed)));
+        live.iter().for_each(|shard| shard.keyed().iter().for_each(|keyed| sets.add(keyed)));
         let (counter_sets, summary_sets) = sets.finish();
         Self {
-            counters: Counter::ALL
-                .iter()
-                .map(|counter| count(&live, *counter))
-                .collect(),
-            summaries: Summary::ALL
-                .iter()
-                .map(|summary| sampled(&live, *summary))
-                .collect(),
+            counters: Counter::ALL.iter().map(|counter| count(&live, *counter)).collect(),
+            summaries: Summary::ALL.iter().map(|summary| sampled(&live, *summary)).collect(),
             counter_sets,
             summary_sets,
             server: ServerStats::of(&live),
@@ -124,8 +113,7 @@ impl Snapshot {
             }
         }
         for summary in Summary::ALL {
-            self.summary(*summary)
-                .push_entries(summary.name(), &mut entries);
+            self.summary(*summary).push_entries(summary.name(), &mut entries);
         }
         for set in SummarySet::ALL {
             for (key, sampled) in self.summary_set(*set) {
@@ -146,9 +134,7 @@ impl ServerStats {
             shards.iter().for_each(|shard| sampled.merge(cells(shard)));
             sampled
         };
-        let last = shards
-            .iter()
-            .find(|shard| read(&shard.server.response_bytes.count) > 0);
+        let last = shards.iter().find(|shard| read(&shard.server.response_bytes.count) > 0);
         Self {
             packets_received: sum(|shard| &shard.server.packets_received),
             packets_sent: sum(|shard| &shard.server.packets_sent),
@@ -172,11 +158,7 @@ impl Sampled {
         if count == 0 || min == u64::MAX {
             return;
         }
-        self.min = if self.count == 0 {
-            min
-        } else {
-            self.min.min(min)
-        };
+        self.min = if self.count == 0 { min } else { self.min.min(min) };
         self.max = self.max.max(read(&cells.max));
         self.count = self.count.wrapping_add(count);
         self.sum = self.sum.wrapping_add(read(&cells.sum));
@@ -184,12 +166,7 @@ impl Sampled {
 
     /// A percentile cannot lie outside of what was sampled, however coarse its bucket.
     fn set_percentiles(&mut self, distribution: &Distribution) {
-        let within = |permille| {
-            distribution
-                .percentile(permille)
-                .max(self.min)
-                .min(self.max)
-        };
+        let within = |permille| distribution.percentile(permille).max(self.min).min(self.max);
         self.percentiles = Some([500, 950, 990, 999].map(within));
     }
 
@@ -210,17 +187,13 @@ impl Sampled {
 }
 
 fn count(shards: &[&Shard], counter: Counter) -> u64 {
-    shards.iter().fold(0, |sum, shard| {
-        sum.wrapping_add(read(&shard.counters[counter.index()]))
-    })
+    shards.iter().fold(0, |sum, shard| sum.wrapping_add(read(&shard.counters[counter.index()])))
 }
 
 fn sampled(shards: &[&Shard], summary: Summary) -> Sampled {
     let mut sum = Sum::new(summary.has_percentiles());
     for shard in shards {
-        let percentiles = summary
-            .percentile_index()
-            .map(|index| &shard.percentiles[index]);
+        let percentiles = summary.percentile_index().map(|index| &shard.percentiles[index]);
         sum.add(&shard.summaries[summary.index()], percentiles);
     }
     sum.finish()
@@ -235,10 +208,7 @@ struct Sum {
 impl Sum {
     fn new(has_percentiles: bool) -> Self {
         let distribution = has_percentiles.then(Distribution::new);
-        Self {
-            sampled: Sampled::default(),
-            distribution,
-        }
+        Self { sampled: Sampled::default(), distribution }
     }
 
     fn add(&mut self, cells: &Cells, percentiles: Option<&Histogram>) {
@@ -249,9 +219,7 @@ impl Sum {
     }
 
     fn finish(mut self) -> Sampled {
-        self.distribution
-            .iter()
-            .for_each(|of| self.sampled.set_percentiles(of));
+        self.distribution.iter().for_each(|of| self.sampled.set_percentiles(of));
         self.sampled
     }
 }
@@ -290,9 +258,7 @@ impl KeyedSums {
             }
             Set::Summary(set) => {
                 let sums = &mut self.summaries[set.index()];
-                let sum = sums
-                    .entry(key)
-                    .or_insert_with(|| Sum::new(set.has_percentiles()));
+                let sum = sums.entry(key).or_insert_with(|| Sum::new(set.has_percentiles()));
                 sum.add(cells, percentiles);
             }
         }
@@ -300,12 +266,6 @@ impl KeyedSums {
 
     fn finish(self) -> (Vec<ByKey<u64>>, Vec<ByKey<Sampled>>) {
         let finish = |set: ByKey<Sum>| set.into_iter().map(|(key, sum)| (key, sum.finish()));
-        (
-            self.counters,
-            self.summaries
-                .into_iter()
-                .map(|set| finish(set).collect())
-                .collect(),
-        )
+        (self.counters, self.summaries.into_iter().map(|set| finish(set).collect()).collect())
     }
 }

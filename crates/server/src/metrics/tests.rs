@@ -5,10 +5,7 @@ const JAVA_KEYS: &str = include_str!("fixtures/standalone-mntr-keys.txt");
 
 fn entries(metrics: &Metrics, gauges: &GaugeValues) -> Vec<String> {
     let entries = metrics.snapshot().entries(gauges);
-    entries
-        .iter()
-        .map(|entry| format!("{}={}", entry.key, entry.value))
-        .collect()
+    entries.iter().map(|entry| format!("{}={}", entry.key, entry.value)).collect()
 }
 
 fn lines_with(metrics: &Metrics, part: &str) -> Vec<String> {
@@ -20,10 +17,7 @@ fn lines_with(metrics: &Metrics, part: &str) -> Vec<String> {
 #[test]
 fn a_standalone_server_has_the_very_keys_of_java() {
     let entries = Metrics::new().snapshot().entries(&GaugeValues::default());
-    let ours: Vec<_> = entries
-        .iter()
-        .map(|entry| format!("zk_{}", entry.key))
-        .collect();
+    let ours: Vec<_> = entries.iter().map(|entry| format!("zk_{}", entry.key)).collect();
     let java: Vec<_> = JAVA_KEYS.lines().skip(2).collect();
     assert_eq!(ours, java);
 }
@@ -34,11 +28,7 @@ fn averages_are_decimal_and_all_else_is_whole() {
     for entry in entries {
         let decimal = entry.key.starts_with("avg_") || entry.key == "connection_drop_probability";
         let expect = if decimal { "0.0" } else { "0" };
-        let expect = if entry.key.ends_with("client_response_size") {
-            "-1"
-        } else {
-            expect
-        };
+        let expect = if entry.key.ends_with("client_response_size") { "-1" } else { expect };
         assert_eq!(entry.value.to_string(), expect, "{}", entry.key);
     }
 }
@@ -46,9 +36,7 @@ fn averages_are_decimal_and_all_else_is_whole() {
 #[test]
 fn a_summary_shows_average_extremes_count_and_sum() {
     let metrics = Metrics::new();
-    [3, 1, 9]
-        .into_iter()
-        .for_each(|value| metrics.sample(Summary::FsyncTime, value));
+    [3, 1, 9].into_iter().for_each(|value| metrics.sample(Summary::FsyncTime, value));
     assert_eq!(
         lines_with(&metrics, "fsynctime"),
         [
@@ -87,10 +75,7 @@ fn a_percentile_is_never_outside_of_what_was_sampled() {
     let metrics = Metrics::new();
     metrics.sample(Summary::UpdateLatency, 1_000_003);
     let snapshot = metrics.snapshot();
-    assert_eq!(
-        snapshot.summary(Summary::UpdateLatency).percentiles,
-        Some([1_000_003; 4])
-    );
+    assert_eq!(snapshot.summary(Summary::UpdateLatency).percentiles, Some([1_000_003; 4]));
 }
 
 #[test]
@@ -118,10 +103,7 @@ fn sets_put_the_key_before_the_name() {
 fn gauges_are_shown_as_they_are_given() {
     let gauges = GaugeValues {
         uptime_ms: 77,
-        tree: TreeGauges {
-            znode_count: 5,
-            ..TreeGauges::default()
-        },
+        tree: TreeGauges { znode_count: 5, ..TreeGauges::default() },
         quotas: vec![NamespaceQuota {
             namespace: "app".into(),
             count_limit: 100,
@@ -151,22 +133,12 @@ fn server_stats_are_shown_among_the_gauges() {
     recorder.packet_received();
     recorder.packet_received();
     recorder.packet_sent();
-    [4, 3]
-        .into_iter()
-        .for_each(|latency| recorder.request_answered(latency));
-    [90, 16, 40]
-        .into_iter()
-        .for_each(|bytes| recorder.response_encoded(bytes));
-    assert_eq!(
-        lines_with(&metrics, "packets"),
-        ["packets_sent=1", "packets_received=2"]
-    );
+    [4, 3].into_iter().for_each(|latency| recorder.request_answered(latency));
+    [90, 16, 40].into_iter().for_each(|bytes| recorder.response_encoded(bytes));
+    assert_eq!(lines_with(&metrics, "packets"), ["packets_sent=1", "packets_received=2"]);
     let mut latency = lines_with(&metrics, "_latency=");
     latency.retain(|line| !line.ends_with("=0") && !line.ends_with("=0.0"));
-    assert_eq!(
-        latency,
-        ["avg_latency=3.5", "min_latency=3", "max_latency=4"]
-    );
+    assert_eq!(latency, ["avg_latency=3.5", "min_latency=3", "max_latency=4"]);
     assert_eq!(
         lines_with(&metrics, "client_response_size"),
         [
@@ -192,16 +164,10 @@ fn a_reset_clears_all_but_the_keys_of_sets() {
     let mut lines = entries(&metrics, &GaugeValues::default());
     lines.retain(|line| !line.contains("_app_"));
     assert_eq!(lines, empty);
-    assert_eq!(
-        lines_with(&metrics, "cnt_app_write"),
-        ["cnt_app_write_per_namespace=0"]
-    );
+    assert_eq!(lines_with(&metrics, "cnt_app_write"), ["cnt_app_write_per_namespace=0"]);
 
     idle.sample_set(SummarySet::WritePerNamespace, "app", 6);
-    assert_eq!(
-        lines_with(&metrics, "sum_app_write"),
-        ["sum_app_write_per_namespace=6"]
-    );
+    assert_eq!(lines_with(&metrics, "sum_app_write"), ["sum_app_write_per_namespace=6"]);
     assert_eq!(metrics.snapshot().counter(Counter::ProposalCount), 0);
 }
 
@@ -221,14 +187,8 @@ fn all_threads_are_summed_up_also_those_that_ended() {
     let snapshot = metrics.snapshot();
     assert_eq!(snapshot.counter(Counter::BytesReceivedCount), 10_000);
     let reads = snapshot.summary(Summary::ReadLatency);
-    assert_eq!(
-        (reads.count, reads.sum, reads.min, reads.max),
-        (4, 10, 1, 4)
-    );
-    assert_eq!(
-        snapshot.summary_set(SummarySet::ReadPerNamespace)["a"].count,
-        4
-    );
+    assert_eq!((reads.count, reads.sum, reads.min, reads.max), (4, 10, 1, 4));
+    assert_eq!(snapshot.summary_set(SummarySet::ReadPerNamespace)["a"].count, 4);
 }
 
 #[test]
@@ -250,10 +210,7 @@ fn clients_cannot_fill_the_memory_with_names() {
         recorder.sample_set(SummarySet::WritePerNamespace, &n.to_string(), 1);
     }
     let snapshot = metrics.snapshot();
-    assert_eq!(
-        snapshot.summary_set(SummarySet::WritePerNamespace).len(),
-        SET_KEYS_MAX
-    );
+    assert_eq!(snapshot.summary_set(SummarySet::WritePerNamespace).len(), SET_KEYS_MAX);
 }
 
 #[test]

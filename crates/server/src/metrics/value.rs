@@ -50,9 +50,6 @@ pub struct Entry {
 
 impl Entry {
     pub(super) fn new(key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.into(),
-        }
+        Self { key: key.into(), value: value.into() }
     }
 }

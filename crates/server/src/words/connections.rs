@@ -60,10 +60,7 @@ pub struct SessionView {
 pub fn cons(out: &mut Text, connections: impl IntoIterator<Item = ConnectionView>) -> fmt::Result {
     for connection in connections {
         write_brief(out, &connection)?;
-        connection
-            .session
-            .iter()
-            .try_for_each(|session| write_session(out, session))?;
+        connection.session.iter().try_for_each(|session| write_session(out, session))?;
         writeln!(out, ")")?;
     }
     writeln!(out)
@@ -89,13 +86,7 @@ pub fn stat(
 }
 
 fn write_brief(out: &mut Text, connection: &ConnectionView) -> fmt::Result {
-    let ConnectionView {
-        interest_ops,
-        queued,
-        received,
-        sent,
-        ..
-    } = connection;
+    let ConnectionView { interest_ops, queued, received, sent, .. } = connection;
     write!(out, " {}[{interest_ops:x}]", JavaAddress(connection.remote))?;
     write!(out, "(queued={queued},recved={received},sent={sent}")
 }
@@ -103,29 +94,13 @@ fn write_brief(out: &mut Text, connection: &ConnectionView) -> fmt::Result {
 fn write_session(out: &mut Text, session: &SessionView) -> fmt::Result {
     let last_operation = session.last_operation.map_or("NA", OpCode::letters);
     write!(out, ",sid={},lop={last_operation}", session.id)?;
-    write!(
-        out,
-        ",est={},to={}",
-        session.established_ms, session.timeout_ms
-    )?;
+    write!(out, ",est={},to={}", session.established_ms, session.timeout_ms)?;
     if let Some(cxid) = session.last_cxid {
         write!(out, ",lcxid=0x{cxid:x}")?;
     }
-    write!(
-        out,
-        ",lzxid={},lresp={}",
-        session.last_zxid, session.last_response_ms
-    )?;
-    write!(
-        out,
-        ",llat={},minlat={}",
-        session.last_latency_ms, session.min_latency_ms
-    )?;
-    write!(
-        out,
-        ",avglat={},maxlat={}",
-        session.avg_latency_ms, session.max_latency_ms
-    )
+    write!(out, ",lzxid={},lresp={}", session.last_zxid, session.last_response_ms)?;
+    write!(out, ",llat={},minlat={}", session.last_latency_ms, session.min_latency_ms)?;
+    write!(out, ",avglat={},maxlat={}", session.avg_latency_ms, session.max_latency_ms)
 }
 
 #[cfg(test)]
@@ -209,9 +184,7 @@ mod tests {
             node_count: 5,
             proposal_sizes: None,
         };
-        let text = answer(usize::MAX, |out| {
-            stat(out, &server, [client(session()), asking()])
-        });
+        let text = answer(usize::MAX, |out| stat(out, &server, [client(session()), asking()]));
         let expect = "Zookeeper version: 3.9.5-x\nClients:\n \
              /127.0.0.1:42438[1](queued=0,recved=305,sent=306)\n \
              /127.0.0.1:60514[0](queued=0,recved=1,sent=0)\n\n\

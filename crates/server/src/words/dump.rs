@@ -46,12 +46,7 @@ impl Display for SessionEntry {
 
 impl Display for ConnectionEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ip: {} sessionId: {}",
-            JavaAddress(self.remote),
-            self.session
-        )
+        write!(f, "ip: {} sessionId: {}", JavaAddress(self.remote), self.session)
     }
 }
 
@@ -73,9 +68,7 @@ pub fn dump<Path: AsRef<str>, Paths: IntoIterator<Item = Path>>(
     writeln!(out, "Sessions with Ephemerals ({}):", ephemerals.len())?;
     for (session, paths) in ephemerals {
         writeln!(out, "{session}:")?;
-        paths
-            .into_iter()
-            .try_for_each(|path| writeln!(out, "\t{}", path.as_ref()))?;
+        paths.into_iter().try_for_each(|path| writeln!(out, "\t{}", path.as_ref()))?;
     }
     writeln!(out, "Connections dump:")?;
     write!(out, "Connections ")?;
@@ -84,20 +77,9 @@ pub fn dump<Path: AsRef<str>, Paths: IntoIterator<Item = Path>>(
 
 fn write_sets<T: Display>(out: &mut Text, sets: &ExpirySets<T>) -> fmt::Result {
     writeln!(out, "Sets ({})/({}):", sets.sets.len(), sets.member_count)?;
-    for ExpirySet {
-        expires_ms,
-        members,
-    } in &sets.sets
-    {
-        writeln!(
-            out,
-            "{} expire at {}:",
-            members.len(),
-            Utc::from_millis(*expires_ms)
-        )?;
-        members
-            .iter()
-            .try_for_each(|member| writeln!(out, "\t{member}"))?;
+    for ExpirySet { expires_ms, members } in &sets.sets {
+        writeln!(out, "{} expire at {}:", members.len(), Utc::from_millis(*expires_ms))?;
+        members.iter().try_for_each(|member| writeln!(out, "\t{member}"))?;
     }
     Ok(())
 }
@@ -112,21 +94,13 @@ mod tests {
     fn sets<T>(sets: Vec<(i64, Vec<T>)>) -> ExpirySets<T> {
         let member_count = sets.iter().map(|(_, members)| members.len()).sum();
         let sets = sets.into_iter();
-        let sets = sets.map(|(seconds, members)| ExpirySet {
-            expires_ms: seconds * 1000,
-            members,
-        });
-        ExpirySets {
-            sets: sets.collect(),
-            member_count,
-        }
+        let sets = sets.map(|(seconds, members)| ExpirySet { expires_ms: seconds * 1000, members });
+        ExpirySets { sets: sets.collect(), member_count }
     }
 
     #[test]
     fn dump_of_an_idle_server_has_its_headings_only() {
-        let text = answer(usize::MAX, |out| {
-            dump(out, &sets(vec![]), NO_PATHS, &sets(vec![]))
-        });
+        let text = answer(usize::MAX, |out| dump(out, &sets(vec![]), NO_PATHS, &sets(vec![])));
         let expect = "SessionTracker dump:\nSession Sets (0)/(0):\nephemeral nodes dump:\n\
              Sessions with Ephemerals (0):\nConnections dump:\nConnections Sets (0)/(0):\n";
         assert_eq!(text, expect);
@@ -134,27 +108,18 @@ mod tests {
 
     #[test]
     fn dump_shows_sessions_ephemerals_and_connections() {
-        let (first, second) = (
-            SessionId(0x0100_000c_4891_0000),
-            SessionId(0x0100_000c_4891_0001),
-        );
+        let (first, second) = (SessionId(0x0100_000c_4891_0000), SessionId(0x0100_000c_4891_0001));
         let sessions = sets(vec![
             (1_795_653_479, vec![]),
             (1_795_653_482, vec![SessionEntry(first)]),
             (1_795_653_503, vec![SessionEntry(second)]),
         ]);
-        let entry = |port: u16, session| ConnectionEntry {
-            remote: ([127, 0, 0, 1], port).into(),
-            session,
-        };
-        let connections = sets(vec![(
-            1_795_653_489,
-            vec![entry(42426, first), entry(60524, SessionId::NONE)],
-        )]);
+        let entry =
+            |port: u16, session| ConnectionEntry { remote: ([127, 0, 0, 1], port).into(), session };
+        let connections =
+            sets(vec![(1_795_653_489, vec![entry(42426, first), entry(60524, SessionId::NONE)])]);
         let ephemerals = [(second, vec!["/e3"]), (first, vec!["/e1", "/e2"])];
-        let text = answer(usize::MAX, |out| {
-            dump(out, &sessions, ephemerals, &connections)
-        });
+        let text = answer(usize::MAX, |out| dump(out, &sessions, ephemerals, &connections));
         let expect = "SessionTracker dump:\n\
              Session Sets (3)/(2):\n\
              0 expire at Thu Nov 26 00:37:59 UTC 2026:\n\

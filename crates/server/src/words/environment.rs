@@ -39,9 +39,7 @@ impl Environment {
             ("os.version", text(system.release())),
             (
                 "user.name",
-                env::var("USER")
-                    .or_else(|_| env::var("LOGNAME"))
-                    .unwrap_or_else(|_| none()),
+                env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| none()),
             ),
             ("user.home", env::var("HOME").unwrap_or_else(|_| none())),
             ("user.dir", dir),
@@ -63,9 +61,7 @@ impl Environment {
     /// The text is full.
     pub fn write(&self, out: &mut Text) -> fmt::Result {
         writeln!(out, "Environment:")?;
-        self.0
-            .iter()
-            .try_for_each(|(key, value)| writeln!(out, "{key}={value}"))
+        self.0.iter().try_for_each(|(key, value)| writeln!(out, "{key}={value}"))
     }
 }
 
@@ -91,16 +87,11 @@ impl Memory {
 
     fn parse(meminfo: &str) -> Self {
         let mib = |key: &str| {
-            let line = meminfo
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            let line = meminfo.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
             let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
             kib.unwrap_or(0) / 1024
         };
-        Self {
-            free_mib: mib("MemAvailable"),
-            total_mib: mib("MemTotal"),
-        }
+        Self { free_mib: mib("MemAvailable"), total_mib: mib("MemTotal") }
     }
 }
 
@@ -126,19 +117,7 @@ mod tests {
     #[test]
     fn memory_is_in_mib() {
         let meminfo = "MemTotal:        8000000 kB\nMemFree: 1 kB\nMemAvailable:    2048 kB\n";
-        assert_eq!(
-            Memory::parse(meminfo),
-            Memory {
-                free_mib: 2,
-                total_mib: 7812
-            }
-        );
-        assert_eq!(
-            Memory::parse("nonsense"),
-            Memory {
-                free_mib: 0,
-                total_mib: 0
-            }
-        );
+        assert_eq!(Memory::parse(meminfo), Memory { free_mib: 2, total_mib: 7812 });
+        assert_eq!(Memory::parse("nonsense"), Memory { free_mib: 0, total_mib: 0 });
     }
 }

@@ -120,9 +120,7 @@ pub(super) fn write_state(out: &mut Text, server: &ServerView<'_>) -> fmt::Resul
 pub fn mntr(out: &mut Text, version: &str, mode: Mode, entries: &[Entry]) -> fmt::Result {
     writeln!(out, "zk_version\t{version}")?;
     writeln!(out, "zk_server_state\t{mode}")?;
-    entries
-        .iter()
-        .try_for_each(|Entry { key, value }| writeln!(out, "zk_{key}\t{value}"))
+    entries.iter().try_for_each(|Entry { key, value }| writeln!(out, "zk_{key}\t{value}"))
 }
 
 /// What `conf` shows.
@@ -176,11 +174,7 @@ pub fn conf(out: &mut Text, conf: &ConfView) -> fmt::Result {
     writeln!(out, "maxClientCnxns={}", conf.max_client_cnxns)?;
     writeln!(out, "minSessionTimeout={}", conf.min_session_timeout_ms)?;
     writeln!(out, "maxSessionTimeout={}", conf.max_session_timeout_ms)?;
-    writeln!(
-        out,
-        "clientPortListenBacklog={}",
-        conf.client_port_listen_backlog
-    )?;
+    writeln!(out, "clientPortListenBacklog={}", conf.client_port_listen_backlog)?;
     writeln!(out, "serverId={}", conf.server_id)
 }
 
@@ -212,11 +206,7 @@ mod tests {
         ServerView {
             version: "3.9.5-x, built on 2026-02-11 20:18 UTC",
             mode: Mode::Standalone,
-            latency: LatencyView {
-                min: 0,
-                avg: 1.3003,
-                max: 28,
-            },
+            latency: LatencyView { min: 0, avg: 1.3003, max: 28 },
             received: 641,
             sent: 642,
             connections: 3,
@@ -241,44 +231,25 @@ mod tests {
 
     #[test]
     fn srvr_of_a_leader_shows_its_proposals() {
-        let sizes = ProposalSizes {
-            last: 36,
-            min: 32,
-            max: 1001,
-        };
-        let leader = ServerView {
-            mode: Mode::Leader,
-            proposal_sizes: Some(sizes),
-            ..view()
-        };
+        let sizes = ProposalSizes { last: 36, min: 32, max: 1001 };
+        let leader = ServerView { mode: Mode::Leader, proposal_sizes: Some(sizes), ..view() };
         let end = "Mode: leader\nNode count: 15\nProposal sizes last/min/max: 36/32/1001\n";
         assert!(shown(&leader).ends_with(end));
     }
 
     #[test]
     fn srvr_in_read_only_mode_says_so_after_the_version() {
-        let text = shown(&ServerView {
-            mode: Mode::ReadOnly,
-            ..view()
-        });
+        let text = shown(&ServerView { mode: Mode::ReadOnly, ..view() });
         let second = text.lines().nth(1);
-        assert_eq!(
-            second,
-            Some("READ-ONLY mode; serving only read-only clients")
-        );
+        assert_eq!(second, Some("READ-ONLY mode; serving only read-only clients"));
         assert!(text.contains("Mode: read-only\n"));
     }
 
     #[test]
     fn mntr_has_every_key_of_a_standalone_zookeeper() {
         let entries = Metrics::new().snapshot().entries(&GaugeValues::default());
-        let text = answer(usize::MAX, |out| {
-            mntr(out, "3.9.5-x", Mode::Standalone, &entries)
-        });
-        let keys: Vec<_> = text
-            .lines()
-            .map(|line| line.split_once('\t').unwrap().0)
-            .collect();
+        let text = answer(usize::MAX, |out| mntr(out, "3.9.5-x", Mode::Standalone, &entries));
+        let keys: Vec<_> = text.lines().map(|line| line.split_once('\t').unwrap().0).collect();
         let java = include_str!("../metrics/fixtures/standalone-mntr-keys.txt");
         assert_eq!(keys, java.lines().collect::<Vec<_>>());
         assert!(text.starts_with("zk_version\t3.9.5-x\nzk_server_state\tstandalone\n"));
@@ -292,10 +263,7 @@ mod tests {
             secure_client_port: -1,
             data_dir: "/data/version-2".into(),
             data_log_dir: "/log/version-2".into(),
-            sizes: DirsView {
-                data_dir_bytes: 478,
-                log_dir_bytes: 67_109_358,
-            },
+            sizes: DirsView { data_dir_bytes: 478, log_dir_bytes: 67_109_358 },
             tick_time_ms: 3000,
             max_client_cnxns: 0,
             min_session_timeout_ms: 6000,

@@ -12,11 +12,7 @@ pub struct Text {
 
 /// Writes an answer of at most `bytes_max` bytes (and a last line that says so if it was cut).
 pub fn answer(bytes_max: usize, write: impl FnOnce(&mut Text) -> fmt::Result) -> String {
-    let mut text = Text {
-        text: String::new(),
-        bytes_max,
-        is_full: false,
-    };
+    let mut text = Text { text: String::new(), bytes_max, is_full: false };
     // The only error is a full text, and that is noted in it.
     let _ = write(&mut text);
     text.finish()

@@ -20,11 +20,7 @@ pub struct WatchSummary {
 /// # Errors
 /// The text is full.
 pub fn wchs(out: &mut Text, summary: WatchSummary) -> fmt::Result {
-    let WatchSummary {
-        connections,
-        paths,
-        watches,
-    } = summary;
+    let WatchSummary { connections, paths, watches } = summary;
     writeln!(out, "{connections} connections watching {paths} paths")?;
     writeln!(out, "Total watches:{watches}")
 }
@@ -57,9 +53,7 @@ fn write_groups<Key: Display, Member: Display, Members: IntoIterator<Item = Memb
 ) -> fmt::Result {
     for (key, members) in groups {
         writeln!(out, "{key}")?;
-        members
-            .into_iter()
-            .try_for_each(|member| writeln!(out, "\t{member}"))?;
+        members.into_iter().try_for_each(|member| writeln!(out, "\t{member}"))?;
     }
     writeln!(out)
 }
@@ -73,11 +67,7 @@ mod tests {
 
     #[test]
     fn wchs_counts() {
-        let summary = WatchSummary {
-            connections: 2,
-            paths: 1,
-            watches: 3,
-        };
+        let summary = WatchSummary { connections: 2, paths: 1, watches: 3 };
         let text = answer(usize::MAX, |out| wchs(out, summary));
         assert_eq!(text, "2 connections watching 1 paths\nTotal watches:3\n");
     }
@@ -99,9 +89,7 @@ mod tests {
     #[test]
     fn no_more_watches_are_looked_at_than_are_shown() {
         let mut seen = 0;
-        let paths = (0..1_000_000)
-            .map(|n| (n, [SESSION]))
-            .inspect(|_| seen += 1);
+        let paths = (0..1_000_000).map(|n| (n, [SESSION])).inspect(|_| seen += 1);
         let text = answer(200, |out| wchp(out, paths));
         assert!(text.ends_with("\nThe answer is cut at 200 bytes.\n"));
         assert!(seen < 20, "{seen}");

@@ -17,17 +17,9 @@ impl Whitelist {
         names: impl IntoIterator<Item = &'a str>,
         read_only_enabled: bool,
     ) -> Self {
-        let always = Self::of(Word::Srvr)
-            | if read_only_enabled {
-                Self::of(Word::Isro)
-            } else {
-                0
-            };
-        Self(
-            names
-                .into_iter()
-                .fold(always, |list, name| list | Self::named(name.trim())),
-        )
+        let always =
+            Self::of(Word::Srvr) | if read_only_enabled { Self::of(Word::Isro) } else { 0 };
+        Self(names.into_iter().fold(always, |list, name| list | Self::named(name.trim())))
     }
 
     /// Whether the word is answered.
@@ -37,9 +29,7 @@ impl Whitelist {
     }
 
     fn named(name: &str) -> u32 {
-        let matching = Word::ALL
-            .iter()
-            .filter(|word| name == "*" || name == word.name());
+        let matching = Word::ALL.iter().filter(|word| name == "*" || name == word.name());
         matching.fold(0, |list, word| list | Self::of(*word))
     }
 
@@ -55,11 +45,7 @@ mod tests {
     #[track_caller]
     fn check(value: Option<&str>, read_only: bool, expect: &[Word]) {
         let list = Whitelist::parse(value, read_only);
-        let allowed: Vec<_> = Word::ALL
-            .iter()
-            .copied()
-            .filter(|word| list.allows(*word))
-            .collect();
+        let allowed: Vec<_> = Word::ALL.iter().copied().filter(|word| list.allows(*word)).collect();
         assert_eq!(allowed, expect, "{value:?}");
     }
 
@@ -72,16 +58,8 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_and_unknown_ones_ignored() {
-        check(
-            Some("ruok, stat ,foo,,RUOK"),
-            false,
-            &[Word::Ruok, Word::Srvr, Word::Stat],
-        );
-        check(
-            Some("telnet close"),
-            false,
-            &[Word::Srvr, Word::TelnetClose],
-        );
+        check(Some("ruok, stat ,foo,,RUOK"), false, &[Word::Ruok, Word::Srvr, Word::Stat]);
+        check(Some("telnet close"), false, &[Word::Srvr, Word::TelnetClose]);
     }
 
     #[test]

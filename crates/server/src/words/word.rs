@@ -81,10 +81,7 @@ impl Word {
     /// The answer where the word is not in the whitelist.
     #[must_use]
     pub fn not_in_whitelist(self) -> String {
-        format!(
-            "{} is not executed because it is not in the whitelist.\n",
-            self.name()
-        )
+        format!("{} is not executed because it is not in the whitelist.\n", self.name())
     }
 
     /// The answer of a server that does not serve; none where the word is answered all the same.
@@ -133,10 +130,7 @@ mod tests {
         );
         let text = "This ZooKeeper instance is not currently serving requests";
         assert_eq!(Word::Hash.not_serving(), Some(text));
-        assert_eq!(
-            Word::Srvr.not_serving().unwrap().strip_suffix('\n'),
-            Some(text)
-        );
+        assert_eq!(Word::Srvr.not_serving().unwrap().strip_suffix('\n'), Some(text));
         assert_eq!(Word::Ruok.not_serving(), None);
     }
 }
