@@ -300,7 +300,7 @@ fn settings(config: &ServerConfig) -> Settings {
             skip_acl: config.access.skip_acl,
             enforce_quota: config.features.enforce_quota,
             close_session_without_paths: !config.features.close_session_txn,
-            reconfig_enabled: false,
+            reconfig_enabled: config.features.reconfig,
             entry_bytes_max: limits.field_bytes_max as usize,
         },
         limits,

@@ -416,6 +416,8 @@ pub struct Features {
     pub emulate_353_ttl_nodes: bool,
     /// `enforceQuota`: hard quotas refuse writes.
     pub enforce_quota: bool,
+    /// `reconfigEnabled`: decides how a server that stands alone refuses a reconfig.
+    pub reconfig: bool,
     /// `readonlymode.enabled` (by `-D` only): adds `isro` to the words; for ensembles.
     pub read_only_mode: bool,
 }
@@ -428,6 +430,7 @@ impl Default for Features {
             extended_types: false,
             emulate_353_ttl_nodes: false,
             enforce_quota: false,
+            reconfig: false,
             read_only_mode: false,
         }
     }

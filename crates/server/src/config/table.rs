@@ -137,7 +137,7 @@ pub const KEYS: &[Key] = &[
     file("electionAlg", Int, Ensemble),
     file("quorumListenOnAllIPs", Bool, Ensemble),
     file("observerMasterPort", Int, Ensemble),
-    file("reconfigEnabled", Bool, Ensemble),
+    file("reconfigEnabled", Bool, Implemented),
     file("localSessionsEnabled", Bool, Ensemble),
     file("localSessionsUpgradingEnabled", Bool, Ensemble),
     file("quorum.cnxn.threads.size", Int, Ensemble),

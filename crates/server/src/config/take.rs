@@ -284,6 +284,7 @@ impl Features {
         self.emulate_353_ttl_nodes =
             settings.switch("zookeeper.emulate353TTLNodes", self.emulate_353_ttl_nodes);
         self.enforce_quota = settings.switch("zookeeper.enforceQuota", self.enforce_quota);
+        self.reconfig = settings.switch_in_file("reconfigEnabled", self.reconfig);
         self.read_only_mode = settings.switch("readonlymode.enabled", self.read_only_mode);
     }
 }
