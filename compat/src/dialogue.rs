@@ -25,10 +25,7 @@ pub struct Dialogue {
 impl Dialogue {
     /// Starts `command`; standard output and standard error are heard as one.
     pub fn start(command: &mut Command) -> Result<Self> {
-        let piped = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped
             .spawn()
             .with_context(|| format!("{} does not start", command.get_program().display()))?;
@@ -36,20 +33,12 @@ impl Dialogue {
         listen(child.stdout.take(), sender.clone());
         listen(child.stderr.take(), sender);
         let stdin = child.stdin.take();
-        Ok(Self {
-            child,
-            stdin,
-            lines,
-            heard: Vec::new(),
-        })
+        Ok(Self { child, stdin, lines, heard: Vec::new() })
     }
 
     /// Types a line.
     pub fn say(&mut self, line: &str) -> Result<()> {
-        let stdin = self
-            .stdin
-            .as_mut()
-            .context("the program's input is closed")?;
+        let stdin = self.stdin.as_mut().context("the program's input is closed")?;
         writeln!(stdin, "{line}")?;
         Ok(stdin.flush()?)
     }
@@ -58,9 +47,7 @@ impl Dialogue {
     pub fn hear(&mut self, words: &str) -> Result<String> {
         let end = Instant::now() + DEADLINE;
         loop {
-            let Ok(line) = self
-                .lines
-                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()))
             else {
                 bail!("never heard {words:?}; heard:\n{}", self.heard.join("\n"));
             };
@@ -81,17 +68,12 @@ impl Dialogue {
     pub fn finish(mut self) -> Result<(ExitStatus, String)> {
         self.stdin = None;
         let end = Instant::now() + DEADLINE;
-        while let Ok(line) = self
-            .lines
-            .recv_timeout(end.saturating_duration_since(Instant::now()))
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()))
         {
             self.heard.push(line);
         }
         let Some(status) = ended(&mut self.child, end)? else {
-            bail!(
-                "the program does not end; heard:\n{}",
-                self.heard.join("\n")
-            );
+            bail!("the program does not end; heard:\n{}", self.heard.join("\n"));
         };
         Ok((status, self.heard.join("\n")))
     }
@@ -121,10 +103,7 @@ fn listen(stream: Option<impl Read + Send + 'static>, lines: SyncSender<String>)
     let Some(stream) = stream else { return };
     thread::spawn(move || {
         for bytes in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
-            if lines
-                .send(String::from_utf8_lossy(&bytes).into_owned())
-                .is_err()
-            {
+            if lines.send(String::from_utf8_lossy(&bytes).into_owned()).is_err() {
                 return;
             }
         }

@@ -30,11 +30,7 @@ impl Release {
     /// The class path of this release, its logging configuration first.
     pub fn class_path(self) -> String {
         let folder = workspace::cache().join("java").join(self.line());
-        format!(
-            "{}:{}/*",
-            folder.join("conf").display(),
-            folder.join("lib").display()
-        )
+        format!("{}:{}/*", folder.join("conf").display(), folder.join("lib").display())
     }
 }
 
@@ -73,13 +69,8 @@ impl Kind {
             }
             Self::Java(release) => {
                 command = Command::new("java");
-                command
-                    .args(["-cp", &release.class_path()])
-                    .args(jvm)
-                    .args(properties);
-                command
-                    .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
-                    .arg(config);
+                command.args(["-cp", &release.class_path()]).args(jvm).args(properties);
+                command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(config);
             }
         }
         for flags in ["JVMFLAGS", "SERVER_JVMFLAGS", "CLASSPATH"] {

@@ -44,13 +44,7 @@ pub fn listens(pid: u32, port: u16) -> bool {
     descriptors
         .flatten()
         .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .filter_map(|link| {
-            link.to_str()?
-                .strip_prefix("socket:[")?
-                .strip_suffix(']')?
-                .parse()
-                .ok()
-        })
+        .filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
         .any(|inode: u64| sockets.contains(&inode))
 }
 
@@ -87,9 +81,8 @@ mod tests {
     #[test]
     fn a_free_run_can_be_bound() {
         let first = free(3);
-        let bound: Vec<_> = (first..first + 3)
-            .map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)))
-            .collect();
+        let bound: Vec<_> =
+            (first..first + 3).map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port))).collect();
         assert!(bound.iter().all(Result::is_ok));
     }
 }

@@ -38,14 +38,6 @@ pub fn run(command: &mut Command, server: &mut Server) -> Result<Vec<String>> {
     };
     let status = status.with_context(told)?;
     let done = said.last().is_some_and(|line| line == "done");
-    ensure!(
-        status.success() && done,
-        "the program ended with {status}:\n{}",
-        told()
-    );
-    Ok(said
-        .iter()
-        .filter_map(|line| line.strip_prefix("ok "))
-        .map(String::from)
-        .collect())
+    ensure!(status.success() && done, "the program ended with {status}:\n{}", told());
+    Ok(said.iter().filter_map(|line| line.strip_prefix("ok ")).map(String::from).collect())
 }

@@ -158,12 +158,7 @@ impl Server {
             }
             thread::sleep(PAUSE);
         }
-        bail!(
-            "{} still runs after {} s\n{}",
-            self.kind,
-            deadline.as_secs(),
-            self.log_tail()
-        )
+        bail!("{} still runs after {} s\n{}", self.kind, deadline.as_secs(), self.log_tail())
     }
 
     /// Whether it has not ended.
@@ -198,10 +193,8 @@ impl Server {
 
     /// Everything that the process has written.
     pub fn log(&self) -> String {
-        fs::read(self.log_path()).map_or_else(
-            |error| error.to_string(),
-            |log| String::from_utf8_lossy(&log).into(),
-        )
+        fs::read(self.log_path())
+            .map_or_else(|error| error.to_string(), |log| String::from_utf8_lossy(&log).into())
     }
 
     /// The end of [`Server::log`], for messages.
@@ -216,35 +209,19 @@ impl Server {
 
     fn start_on(kind: &Kind, settings: &Settings, port: u16) -> Result<Self> {
         let config = write_config(settings, port)?;
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(log_path(settings))?;
+        let log = File::options().create(true).append(true).open(log_path(settings))?;
         let mut command = kind.command(&config, &settings.properties, &settings.jvm);
         if let Some((wrapper, args)) = settings.wrapper.split_first() {
             let mut wrapped = std::process::Command::new(wrapper);
-            wrapped
-                .args(args)
-                .arg(command.get_program())
-                .args(command.get_args());
+            wrapped.args(args).arg(command.get_program()).args(command.get_args());
             command = wrapped;
         }
         command
             .envs(settings.env.iter().map(|(key, value)| (key, value)))
             .current_dir(&settings.folder);
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        let child = command
-            .spawn()
-            .with_context(|| format!("{kind} does not start"))?;
-        let mut server = Self {
-            kind: kind.clone(),
-            settings: settings.clone(),
-            port,
-            child,
-        };
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().with_context(|| format!("{kind} does not start"))?;
+        let mut server = Self { kind: kind.clone(), settings: settings.clone(), port, child };
         server.wait_until_serving()?;
         Ok(server)
     }
@@ -253,11 +230,7 @@ impl Server {
         let end = Instant::now() + START_DEADLINE;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "{} ended at its start with {status}\n{}",
-                    self.kind,
-                    self.log_tail()
-                );
+                bail!("{} ended at its start with {status}\n{}", self.kind, self.log_tail());
             }
             if self.is_serving() {
                 return Ok(());
@@ -275,9 +248,7 @@ impl Server {
     /// Whether it answers, and whether it is it that answers.
     fn is_serving(&self) -> bool {
         ports::listens(self.pid(), self.port)
-            && self
-                .word("srvr")
-                .is_ok_and(|answer| answer.contains("Mode: "))
+            && self.word("srvr").is_ok_and(|answer| answer.contains("Mode: "))
     }
 }
 
@@ -294,9 +265,7 @@ pub fn four_letter_word(addr: SocketAddr, word: &str) -> Result<String> {
     stream.set_read_timeout(Some(WORD_DEADLINE))?;
     stream.write_all(word.as_bytes())?;
     let mut answer = String::new();
-    stream
-        .read_to_string(&mut answer)
-        .with_context(|| format!("no answer to {word}"))?;
+    stream.read_to_string(&mut answer).with_context(|| format!("no answer to {word}"))?;
     Ok(answer)
 }
 
@@ -328,9 +297,7 @@ fn tail(settings: &Settings) -> String {
 /// Whether a start failed because somebody else has the port: Java's words, and those of the system.
 fn is_taken(error: &anyhow::Error) -> bool {
     let message = error.to_string();
-    ["Address already in use", "BindException"]
-        .iter()
-        .any(|words| message.contains(words))
+    ["Address already in use", "BindException"].iter().any(|words| message.contains(words))
 }
 
 #[cfg(test)]
@@ -349,12 +316,7 @@ mod tests {
         assert!(!server.is_running());
         server.restart_as(Kind::Java(Release::V3_8)).unwrap();
         assert_ne!(server.pid(), first);
-        assert!(
-            server
-                .word("srvr")
-                .unwrap()
-                .contains("Zookeeper version: 3.8.")
-        );
+        assert!(server.word("srvr").unwrap().contains("Zookeeper version: 3.8."));
         // Java ends with 128 + SIGTERM.
         assert_eq!(server.terminate().unwrap().code(), Some(143));
     }
@@ -363,12 +325,7 @@ mod tests {
     fn a_server_that_ends_at_once_says_why() {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings::new(folder.path()).line("tickTime=often");
-        let error = Server::start(Kind::Java(Release::V3_9), &settings)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("ended at its start") && error.contains("often"),
-            "{error}"
-        );
+        let error = Server::start(Kind::Java(Release::V3_9), &settings).unwrap_err().to_string();
+        assert!(error.contains("ended at its start") && error.contains("often"), "{error}");
     }
 }

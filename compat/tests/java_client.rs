@@ -64,20 +64,13 @@ fn check(release: Release, programs: &[Program]) -> Result<()> {
 }
 
 fn compile(release: Release, programs: &[Program], classes: &Path) -> Result<()> {
-    let sources = ["Check"]
-        .into_iter()
-        .chain(programs.iter().map(|&(program, _)| program))
-        .map(source);
+    let sources =
+        ["Check"].into_iter().chain(programs.iter().map(|&(program, _)| program)).map(source);
     let mut javac = Command::new("javac");
-    javac
-        .args(["-cp", &release.class_path(), "-d"])
-        .arg(classes)
-        .args(sources);
+    javac.args(["-cp", &release.class_path(), "-d"]).arg(classes).args(sources);
     run_quiet(&mut javac, COMPILE_DEADLINE)
 }
 
 fn source(program: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("java")
-        .join(format!("{program}.java"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("java").join(format!("{program}.java"))
 }

@@ -26,12 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(240);
 const SECOND_TRIES: usize = 10;
 
 /// The files that take longest, to be begun first.
-const LONGEST: &[&str] = &[
-    "test_client.py",
-    "test_eventlet_handler.py",
-    "test_watchers.py",
-    "test_partitioner.py",
-];
+const LONGEST: &[&str] =
+    &["test_client.py", "test_eventlet_handler.py", "test_watchers.py", "test_partitioner.py"];
 
 /// The ports of one server in kazoo's harness: client, election, leader, admin, TLS.
 const PORTS: u16 = 5;
@@ -49,10 +45,7 @@ fn kazoo_passes_its_own_suite() -> Result<()> {
     println!("kazoo: {} of {} tests passed", passed.len(), expected.len());
     ensure!(missing.is_empty(), "did not pass: {missing:#?}");
     let unlisted: Vec<_> = passed.difference(&expected).collect();
-    ensure!(
-        unlisted.is_empty(),
-        "passed but are not in expected.txt: {unlisted:#?}"
-    );
+    ensure!(unlisted.is_empty(), "passed but are not in expected.txt: {unlisted:#?}");
     Ok(())
 }
 
@@ -60,17 +53,10 @@ fn kazoo_passes_its_own_suite() -> Result<()> {
 fn run_all() -> Result<BTreeSet<String>> {
     let queue = Mutex::new(files());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let worker = || {
-        std::iter::from_fn(next)
-            .map(|file| run(&[file]))
-            .collect::<Vec<_>>()
-    };
+    let worker = || std::iter::from_fn(next).map(|file| run(&[file])).collect::<Vec<_>>();
     let outcomes: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(worker)).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("no worker panics"))
-            .collect()
+        workers.into_iter().flat_map(|worker| worker.join().expect("no worker panics")).collect()
     });
     let passed: Vec<_> = outcomes.into_iter().collect::<Result<_>>()?;
     Ok(passed.into_iter().flatten().collect())
@@ -81,15 +67,11 @@ fn files() -> Vec<String> {
     let entries = fs::read_dir(source().join("kazoo/tests"))
         .expect("cargo xtask fetch brings kazoo")
         .flatten();
-    let mut files: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
+    let mut files: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     files.retain(|file| file.starts_with("test_") && file.ends_with(".py"));
     files.sort_by_key(|file| LONGEST.iter().rev().position(|long| long == file));
-    files
-        .into_iter()
-        .map(|file| format!("kazoo/tests/{file}"))
-        .collect()
+    files.into_iter().map(|file| format!("kazoo/tests/{file}")).collect()
 }
 
 /// Runs files or single tests against a server of their own; hands back the tests that passed.
@@ -103,16 +85,9 @@ fn run(tests: &[String]) -> Result<Vec<String>> {
     let status = status.with_context(|| tests.join(" "))?;
     // 5: every test is excluded. Whether all passed that have to is the caller's to judge.
     if !matches!(status.code(), Some(0 | 5)) {
-        println!(
-            "==== {}: pytest ended with {status}\n{output}",
-            tests.join(" ")
-        );
+        println!("==== {}: pytest ended with {status}\n{output}", tests.join(" "));
     }
-    Ok(output
-        .lines()
-        .filter_map(|line| line.strip_prefix("PASSED "))
-        .map(String::from)
-        .collect())
+    Ok(output.lines().filter_map(|line| line.strip_prefix("PASSED ")).map(String::from).collect())
 }
 
 /// The command that runs `tests`.
@@ -131,14 +106,8 @@ fn pytest(folder: &Path, tests: &[String]) -> Result<Command> {
         "log_cli=false",
         "--timeout=90",
     ]);
-    command
-        .arg(format!("--basetemp={}", folder.join("pytest").display()))
-        .args(tests);
-    command.args(
-        names("excluded.txt")
-            .iter()
-            .map(|test| format!("--deselect={test}")),
-    );
+    command.arg(format!("--basetemp={}", folder.join("pytest").display())).args(tests);
+    command.args(names("excluded.txt").iter().map(|test| format!("--deselect={test}")));
     command
         .current_dir(source())
         // The harness counts on a machine of its own project when this is set.
@@ -163,19 +132,12 @@ fn source() -> PathBuf {
 }
 
 fn list(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("kazoo")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("kazoo").join(name)
 }
 
 /// The names in a list; a `#` starts a comment.
 fn names(file: &str) -> Vec<String> {
     let text = fs::read_to_string(list(file)).expect("the list is there");
-    let names = text
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default().trim());
-    names
-        .filter(|name| !name.is_empty())
-        .map(String::from)
-        .collect()
+    let names = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    names.filter(|name| !name.is_empty()).map(String::from).collect()
 }

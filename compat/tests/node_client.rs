@@ -19,9 +19,6 @@ fn the_javascript_client_finds_what_it_knows() -> Result<()> {
         .arg(server.addr().to_string());
     node.env("NODE_PATH", workspace::cache().join("node/node_modules"));
     let held = script::run(&mut node, &mut server)?;
-    ensure!(
-        held.len() == BEHAVIOURS,
-        "the program checks other behaviours than it did: {held:#?}"
-    );
+    ensure!(held.len() == BEHAVIOURS, "the program checks other behaviours than it did: {held:#?}");
     Ok(())
 }

@@ -94,7 +94,7 @@ fn steps() -> Vec<Step> {
     const QUICK: bool = true;
     const FULL: bool = false;
     let mut steps = vec![
-        Step::new("format", 0.5, QUICK, cargo("fmt --all --check")),
+        Step::new("format", 0.5, QUICK, cargo("fmt --all --check -- -l")),
         Step::new("tidy", 0.5, QUICK, Action::Own(tidy::run)),
         Step::new("lints", 2.5, QUICK, cargo("clippy --workspace --all-targets -- -D warnings")),
         Step::new(
