@@ -91,7 +91,7 @@ enum Queued {
     Write,
     /// A read behind it.
     Read { xid: i32, op: OpCode, body: Bytes, received_ms: i64 },
-    /// A request that could not be read.
+    /// A request that could not be read; it leaves no transaction (C-011).
     Undecodable { xid: i32, op: OpCode, received_ms: i64 },
 }
 

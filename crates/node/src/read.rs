@@ -69,7 +69,7 @@ pub fn read<L: WatchLock>(
         let writes_in_multi_read = op == OpCode::MultiRead
             && WriteRequest::decode(OpCode::Multi, body, asker.limits).is_ok();
         write_reply(out, ReplyHeader { xid, zxid, err: code.code() }, |out| {
-            // Java finds this out only after it has begun to answer.
+            // Java finds this out only after it has begun to answer (C-017).
             if writes_in_multi_read {
                 MultiResult::write_end(out);
             }

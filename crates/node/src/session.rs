@@ -28,7 +28,7 @@ pub struct Handshake {
     /// The session to renew; 0 for a new one.
     pub session: SessionId,
     /// Whether the session's password was right. Checked before anything is done for the client:
-    /// ids are public, and nobody may end another's connection by guessing one (C-25b).
+    /// ids are public, and nobody may end another's connection by guessing one (C-002).
     pub password_matches: bool,
     /// The byte that old clients do not send.
     pub read_only: Option<bool>,
@@ -39,7 +39,7 @@ pub(crate) struct SessionIds(i64);
 
 impl SessionIds {
     /// Java takes a clock that starts anew with the machine, so that ids can come back after a
-    /// reboot while their sessions are still in the tree; the wall clock does not (C-ids).
+    /// reboot while their sessions are still in the tree; the wall clock does not (C-003).
     pub(crate) fn new(server_id: u8, now: Now) -> SessionIds {
         let time = ((now.wall_ms << 24).cast_unsigned() >> 8).cast_signed();
         let first = time | (i64::from(server_id) << 56);

@@ -12,11 +12,11 @@ use tracing_subscriber::EnvFilter;
 /// Where data is kept when no configuration says anything.
 const DEFAULT_DATA_DIR: &str = "rookeeper-data";
 
-/// What a JVM exits with after SIGINT and SIGTERM, and so what scripts expect.
+/// What a JVM exits with after SIGINT and SIGTERM, and so what scripts expect (C-007).
 const ENDED_BY_SIGINT: u8 = 130;
 const ENDED_BY_SIGTERM: u8 = 143;
 
-/// How a server exits that could not write its log.
+/// How a server exits that could not write its log (C-012).
 const DISK_FAILED: u8 = 10;
 
 #[derive(clap::Args)]

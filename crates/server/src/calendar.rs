@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A moment in UTC, to the second, for people to read.
+/// A moment in UTC, to the second, for people to read (C-020).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Utc {
     days: i64,

@@ -9,7 +9,7 @@ pub const ZOOKEEPER_VERSION: &str = "3.9.5";
 
 /// `3.9.5-rookeeper.<version>-<commit>, built on yyyy-MM-dd HH:mm UTC`.
 ///
-/// Clients take the digits before the first `-` for ZooKeeper's version. The date is that of the
+/// (C-001.) Clients take the digits before the first `-` for ZooKeeper's version. The date is that of the
 /// commit, so that the same source always builds the same binary.
 #[must_use]
 pub fn full_version() -> &'static str {

@@ -28,7 +28,7 @@ impl Compression {
 
 /// The exact name of a log or snapshot: zxid in lower-case hex without padding.
 ///
-/// Only exact names count. Java takes `log.5.bak` for `log.5`, so that a copy left by an operator
+/// Only exact names count (C-014). Java takes `log.5.bak` for `log.5`, so that a copy left by an operator
 /// is replayed; here such a file is somebody else's and is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileName {

@@ -214,7 +214,7 @@ impl Tree {
         fired: &mut dyn FnMut(Change<'_>),
     ) -> Outcome<'a> {
         let path = creation.path;
-        // Java logs a create with a ttl out of range and then stops at it, at every start (C-33b).
+        // Java logs a create with a ttl out of range and then stops at it, at every start (C-004).
         // Nothing can be done with such a node: it is not created.
         if matches!(creation.owner, Owner::Ttl(ttl_ms) if !(1..=TTL_MS_MAX).contains(&ttl_ms)) {
             return Outcome::error(ErrorCode::BadArguments);

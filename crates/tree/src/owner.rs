@@ -32,7 +32,7 @@ pub enum Owner {
 
 impl Owner {
     /// Reads a stored owner. An extended type that nobody knows counts as nobody: Java stops at
-    /// such a node, and a node that cannot be reaped is better than a server that cannot start.
+    /// such a node, and a node that cannot be reaped is better than a server that cannot start (C-006).
     #[must_use]
     pub fn read(raw: i64, types: ExtendedTypes) -> Owner {
         match raw {

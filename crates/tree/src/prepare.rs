@@ -33,7 +33,7 @@ pub struct Rules {
     pub reconfig_enabled: bool,
     /// The longest log entry that every reader of the log accepts, in bytes; 0 is no limit. A
     /// request that would make a longer one is refused at the door: Java writes it, and then
-    /// neither starts again (ZOOKEEPER-4306) nor keeps its quorum (ZOOKEEPER-3496).
+    /// neither starts again (ZOOKEEPER-4306) nor keeps its quorum (ZOOKEEPER-3496). (C-005)
     pub entry_bytes_max: usize,
 }
 
@@ -250,7 +250,7 @@ impl Preparation<'_> {
     }
 
     /// The mode, if it fits the operation. Java lets createTTL without a TTL mode and with a
-    /// negative ttl pass, and no server can apply the result (C-33b); here it is refused.
+    /// negative ttl pass, and no server can apply the result (C-004); here it is refused.
     fn create_mode(&self, create: &CreateRequest<'_>) -> Result<CreateMode, ErrorCode> {
         let mode = CreateMode::from_code(create.flags).ok_or(ErrorCode::BadArguments)?;
         if mode.has_ttl() && !self.tree.options().types.enabled {
@@ -381,6 +381,7 @@ impl Preparation<'_> {
         Ok(Txn::Check(CheckTxn { path: check.path.clone(), version }))
     }
 
+    /// The parents lose their children here and now (C-019).
     fn close_session(&self, overlay: &mut Overlay) -> Txn<'static> {
         let paths = overlay.ephemerals(self.tree, self.origin.session);
         for path in &paths {

@@ -35,7 +35,7 @@ impl Limits {
     /// Reads the text of a limits or stats node; what is missing or odd is unlimited.
     ///
     /// A stray `=` stands before the hard limits: older servers write and expect it
-    /// (`StatsTrack`).
+    /// (`StatsTrack`, C-018).
     pub(crate) fn parse(data: &[u8]) -> Limits {
         let mut limits = Limits::counted(-1, -1);
         let text = core::str::from_utf8(data).unwrap_or_default();

@@ -108,7 +108,7 @@ impl OpCode {
     }
 
     /// Whether a client may send it as a request of its own. (`check` lives only within a multi,
-    /// `createSession` is the handshake's.)
+    /// `createSession` is the handshake's, C-010.)
     #[must_use]
     pub const fn is_client_request(self) -> bool {
         use OpCode::{Check, CreateSession, Error, Notification};

@@ -12,7 +12,7 @@ const BUCKETS: usize = 32 + (BITS_MAX as usize - 5) * STEPS;
 
 /// Counts of values by size, written by one thread and read by any.
 ///
-/// A percentile is exact below 32 and at most 1/32 off above, however many values there were.
+/// A percentile is exact below 32 and at most 1/32 off above, however many values there were (C-021).
 /// (Apache ZooKeeper takes its percentiles from a random sample of 4,096 values.)
 pub(super) struct Histogram {
     buckets: Box<[AtomicU64]>,

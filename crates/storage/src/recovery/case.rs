@@ -92,7 +92,7 @@ cases! {
         "there is a log, but no snapshot, and snapshot.trust.empty is set";
         "the log was replayed from an empty tree; unset snapshot.trust.empty now"
 
-    // How a log file begins.
+    // How a log file begins (C-015).
     LogHeaderShort "log-header-short" Say
         "the newest log file is shorter than its header: nothing in it was ever acknowledged";
         "it was removed"
@@ -113,7 +113,7 @@ cases! {
         "there are bytes behind the end of the newest log: parts of a write that was cut short";
         "they were left out; if the server was not killed before, look for what damaged the file"
 
-    // What stands in it.
+    // What stands in it (C-016).
     LogChecksum "log-checksum" Refuse
         "an entry is damaged"; "restore the file from a backup, or the data from another server"
     LogLength "log-length" Refuse
