@@ -34,10 +34,7 @@ impl Zxid {
 
     const fn halves(self) -> [u32; 2] {
         let [a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
-        [
-            u32::from_be_bytes([a, b, c, d]),
-            u32::from_be_bytes([e, f, g, h]),
-        ]
+        [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
     }
 }
 

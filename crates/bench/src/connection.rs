@@ -58,10 +58,7 @@ impl Connection<std::net::TcpStream> {
     /// Gives a fresh session to an event loop.
     pub(crate) fn into_nonblocking(self) -> Result<Connection, BenchError> {
         self.socket.set_nonblocking(true)?;
-        Ok(Connection::over(
-            TcpStream::from_std(self.socket),
-            self.value_bytes,
-        ))
+        Ok(Connection::over(TcpStream::from_std(self.socket), self.value_bytes))
     }
 }
 
@@ -97,11 +94,7 @@ impl<S: Read + Write> Connection<S> {
         // The Java client wraps round to 1 as well.
         self.last_xid = self.last_xid.checked_add(1).unwrap_or(1);
         encode(Encoder::new(&mut self.output), self.last_xid);
-        self.outstanding.push_back(Outstanding {
-            xid: self.last_xid,
-            operation,
-            sent,
-        });
+        self.outstanding.push_back(Outstanding { xid: self.last_xid, operation, sent });
     }
 
     /// Sends as much of the queued requests as the socket takes.
@@ -136,15 +129,10 @@ impl<S: Read + Write> Connection<S> {
         };
         let mut decoder = Decoder::new(payload, "reply");
         let header = decoder.reply_header()?;
-        let request = self
-            .outstanding
-            .pop_front()
-            .ok_or(BenchError::Unasked { found: header.xid })?;
+        let request =
+            self.outstanding.pop_front().ok_or(BenchError::Unasked { found: header.xid })?;
         if header.xid != request.xid {
-            return Err(BenchError::Order {
-                expected: request.xid,
-                found: header.xid,
-            });
+            return Err(BenchError::Order { expected: request.xid, found: header.xid });
         }
         if header.code != 0 {
             return Err(BenchError::Code {
@@ -153,24 +141,16 @@ impl<S: Read + Write> Connection<S> {
             });
         }
         if header.zxid < self.last_zxid {
-            return Err(BenchError::ZxidFell {
-                before: self.last_zxid,
-                after: header.zxid,
-            });
+            return Err(BenchError::ZxidFell { before: self.last_zxid, after: header.zxid });
         }
         self.last_zxid = header.zxid;
         let body = &payload[16..];
         decoder.body(request.operation, self.value_bytes)?;
-        Ok(Some(Reply {
-            body,
-            sent: request.sent,
-        }))
+        Ok(Some(Reply { body, sent: request.sent }))
     }
 
     fn closed(&self) -> BenchError {
-        BenchError::Closed {
-            outstanding: self.outstanding.len(),
-        }
+        BenchError::Closed { outstanding: self.outstanding.len() }
     }
 }
 
@@ -301,67 +281,33 @@ mod tests {
     #[test]
     fn a_reply_out_of_order_is_found() {
         let found = after_two_deletes(&[(2, 5, 0), (1, 5, 0)]);
-        assert!(
-            matches!(
-                found,
-                Err(BenchError::Order {
-                    expected: 1,
-                    found: 2
-                })
-            ),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(BenchError::Order { expected: 1, found: 2 })), "{found:?}");
     }
 
     #[test]
     fn a_reply_too_many_is_found() {
         let found = after_two_deletes(&[(1, 5, 0), (2, 6, 0), (3, 7, 0)]);
-        assert!(
-            matches!(found, Err(BenchError::Unasked { found: 3 })),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(BenchError::Unasked { found: 3 })), "{found:?}");
     }
 
     #[test]
     fn a_zxid_that_falls_is_found() {
         let found = after_two_deletes(&[(1, 5, 0), (2, 4, 0)]);
-        assert!(
-            matches!(
-                found,
-                Err(BenchError::ZxidFell {
-                    before: 5,
-                    after: 4
-                })
-            ),
-            "{found:?}"
-        );
+        assert!(matches!(found, Err(BenchError::ZxidFell { before: 5, after: 4 })), "{found:?}");
     }
 
     #[test]
     fn an_error_code_is_found() {
         let found = after_two_deletes(&[(1, 5, -101)]);
         assert!(
-            matches!(
-                found,
-                Err(BenchError::Code {
-                    operation: "delete",
-                    code: -101
-                })
-            ),
+            matches!(found, Err(BenchError::Code { operation: "delete", code: -101 })),
             "{found:?}"
         );
     }
 
     #[test]
     fn frames_cut_anywhere_come_out_whole() {
-        let stream = [
-            &[0, 0, 0, 3][..],
-            b"one",
-            &[0, 0, 0, 0],
-            &[0, 0, 0, 5],
-            b"three",
-        ]
-        .concat();
+        let stream = [&[0, 0, 0, 3][..], b"one", &[0, 0, 0, 0], &[0, 0, 0, 5], b"three"].concat();
         for cut in 0..=stream.len() {
             let (head, tail) = stream.split_at(cut);
             let mut input = Input::default();

@@ -180,11 +180,7 @@ impl<'a> Decoder<'a> {
     }
 
     pub(crate) fn reply_header(&mut self) -> Result<ReplyHeader, BenchError> {
-        Ok(ReplyHeader {
-            xid: self.int()?,
-            zxid: self.long()?,
-            code: self.int()?,
-        })
+        Ok(ReplyHeader { xid: self.int()?, zxid: self.long()?, code: self.int()? })
     }
 
     /// Checks the answer to a ConnectRequest.
@@ -193,11 +189,7 @@ impl<'a> Decoder<'a> {
         let timeout_ms = self.int()?;
         self.long()?;
         self.string()?;
-        if timeout_ms > 0 {
-            Ok(())
-        } else {
-            Err(BenchError::Refused)
-        }
+        if timeout_ms > 0 { Ok(()) } else { Err(BenchError::Refused) }
     }
 
     /// Checks the body of a reply without error.
@@ -219,11 +211,7 @@ impl<'a> Decoder<'a> {
             }
             Operation::Delete | Operation::Close => {}
         }
-        if self.bytes.is_empty() {
-            Ok(())
-        } else {
-            Err(BenchError::Malformed(self.what))
-        }
+        if self.bytes.is_empty() { Ok(()) } else { Err(BenchError::Malformed(self.what)) }
     }
 
     /// Reads a length and as many bytes.
@@ -249,19 +237,15 @@ impl<'a> Decoder<'a> {
     }
 
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], BenchError> {
-        let (chunk, rest) = self
-            .bytes
-            .split_first_chunk()
-            .ok_or(BenchError::Malformed(self.what))?;
+        let (chunk, rest) =
+            self.bytes.split_first_chunk().ok_or(BenchError::Malformed(self.what))?;
         self.bytes = rest;
         Ok(*chunk)
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], BenchError> {
-        let (taken, rest) = self
-            .bytes
-            .split_at_checked(length)
-            .ok_or(BenchError::Malformed(self.what))?;
+        let (taken, rest) =
+            self.bytes.split_at_checked(length).ok_or(BenchError::Malformed(self.what))?;
         self.bytes = rest;
         Ok(taken)
     }
@@ -295,18 +279,12 @@ mod tests {
             |e| e.create(1, "/a", b"x", CreateMode::Persistent),
             "00000032 00000001 00000001 00000002 2f61 00000001 78 00000001 0000001f 00000005 776f726c64 00000006 616e796f6e65 00000000",
         );
-        check(
-            |e| e.get(2, "/a"),
-            "0000000f 00000002 00000004 00000002 2f61 00",
-        );
+        check(|e| e.get(2, "/a"), "0000000f 00000002 00000004 00000002 2f61 00");
         check(
             |e| e.set(3, "/a", b"x"),
             "00000017 00000003 00000005 00000002 2f61 00000001 78 ffffffff",
         );
-        check(
-            |e| e.delete(4, "/a"),
-            "00000012 00000004 00000002 00000002 2f61 ffffffff",
-        );
+        check(|e| e.delete(4, "/a"), "00000012 00000004 00000002 00000002 2f61 ffffffff");
         check(|e| e.close(7), "00000008 00000007 fffffff5");
     }
 
@@ -314,10 +292,7 @@ mod tests {
     fn a_frame_waits_for_its_last_byte() {
         let bytes = hex("00000002 abcd ff");
         for length in 0..6 {
-            assert!(
-                first_frame(&bytes[..length]).unwrap().is_none(),
-                "{length} bytes"
-            );
+            assert!(first_frame(&bytes[..length]).unwrap().is_none(), "{length} bytes");
         }
         assert_eq!(first_frame(&bytes).unwrap(), Some(&bytes[4..6]));
     }
@@ -338,11 +313,7 @@ mod tests {
             hex("00000000 00007530 0100000000000000 00000010 f22acd4a97e69d6d20a49bb638eadb38 00");
         let refused =
             hex("00000000 00000000 0000000000000000 00000010 00000000000000000000000000000000 00");
-        assert!(
-            Decoder::new(&accepted, "response")
-                .connect_response()
-                .is_ok()
-        );
+        assert!(Decoder::new(&accepted, "response").connect_response().is_ok());
         assert!(matches!(
             Decoder::new(&refused, "response").connect_response(),
             Err(BenchError::Refused)
@@ -353,14 +324,7 @@ mod tests {
     fn headers_are_read_in_wire_order() {
         let bytes = hex("00000002 0000000000000003 ffffff92");
         let header = Decoder::new(&bytes, "reply").reply_header().unwrap();
-        assert_eq!(
-            header,
-            ReplyHeader {
-                xid: 2,
-                zxid: 3,
-                code: -110
-            }
-        );
+        assert_eq!(header, ReplyHeader { xid: 2, zxid: 3, code: -110 });
     }
 
     fn get_body(value: &[u8]) -> Vec<u8> {
@@ -375,23 +339,11 @@ mod tests {
         let body = get_body(b"xyz");
         assert!(Decoder::new(&body, "reply").body(Operation::Get, 3).is_ok());
         let wrong = Decoder::new(&body, "reply").body(Operation::Get, 4);
-        assert!(matches!(
-            wrong,
-            Err(BenchError::ValueLength {
-                expected: 4,
-                found: 3
-            })
-        ));
+        assert!(matches!(wrong, Err(BenchError::ValueLength { expected: 4, found: 3 })));
         let mut null = hex("ffffffff");
         null.extend_from_slice(&[0; STAT_BYTES]);
         let wrong = Decoder::new(&null, "reply").body(Operation::Get, 0);
-        assert!(matches!(
-            wrong,
-            Err(BenchError::ValueLength {
-                expected: 0,
-                found: -1
-            })
-        ));
+        assert!(matches!(wrong, Err(BenchError::ValueLength { expected: 0, found: -1 })));
     }
 
     #[test]
@@ -399,26 +351,12 @@ mod tests {
         let body = get_body(b"xyz");
         for length in 0..body.len() {
             assert!(
-                Decoder::new(&body[..length], "reply")
-                    .body(Operation::Get, 3)
-                    .is_err(),
+                Decoder::new(&body[..length], "reply").body(Operation::Get, 3).is_err(),
                 "{length} bytes"
             );
         }
-        assert!(
-            Decoder::new(&[0; STAT_BYTES + 1], "reply")
-                .body(Operation::Set, 3)
-                .is_err()
-        );
-        assert!(
-            Decoder::new(&[0], "reply")
-                .body(Operation::Delete, 3)
-                .is_err()
-        );
-        assert!(
-            Decoder::new(&hex("7fffffff 2f"), "reply")
-                .body(Operation::Create, 3)
-                .is_err()
-        );
+        assert!(Decoder::new(&[0; STAT_BYTES + 1], "reply").body(Operation::Set, 3).is_err());
+        assert!(Decoder::new(&[0], "reply").body(Operation::Delete, 3).is_err());
+        assert!(Decoder::new(&hex("7fffffff 2f"), "reply").body(Operation::Create, 3).is_err());
     }
 }

@@ -24,25 +24,20 @@ impl Once {
 
     /// Creates an empty znode; returns the name that the server gave it.
     pub(crate) fn create(&mut self, path: &str, mode: CreateMode) -> Result<String, BenchError> {
-        let body = self.exchange(Operation::Create, |mut encoder, xid| {
-            encoder.create(xid, path, b"", mode)
-        })?;
+        let body = self
+            .exchange(Operation::Create, |mut encoder, xid| encoder.create(xid, path, b"", mode))?;
         let name = Decoder::new(&body, "reply").string()?;
         String::from_utf8(name.to_vec()).map_err(|_| BenchError::Malformed("path"))
     }
 
     /// Deletes a znode whatever its version.
     pub(crate) fn delete(&mut self, path: &str) -> Result<(), BenchError> {
-        self.exchange(Operation::Delete, |mut encoder, xid| {
-            encoder.delete(xid, path)
-        })
-        .map(drop)
+        self.exchange(Operation::Delete, |mut encoder, xid| encoder.delete(xid, path)).map(drop)
     }
 
     /// Ends the session.
     pub(crate) fn close(mut self) -> Result<(), BenchError> {
-        self.exchange(Operation::Close, |mut encoder, xid| encoder.close(xid))
-            .map(drop)
+        self.exchange(Operation::Close, |mut encoder, xid| encoder.close(xid)).map(drop)
     }
 
     fn exchange(

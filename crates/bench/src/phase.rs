@@ -91,9 +91,7 @@ impl Phase {
         for index in 0..self.connections.len() {
             let connection = &mut self.connections[index];
             let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll
-                .registry()
-                .register(connection.socket(), Token(index), interest)?;
+            self.poll.registry().register(connection.socket(), Token(index), interest)?;
             for _ in 0..self.outstanding {
                 self.send(index, plan, now);
             }
@@ -154,11 +152,7 @@ impl Phase {
             connection.flush()?;
         }
         let mut events = Events::with_capacity(1024);
-        while self
-            .connections
-            .iter()
-            .any(|connection| connection.outstanding() > 0)
-        {
+        while self.connections.iter().any(|connection| connection.outstanding() > 0) {
             poll(&mut self.poll, &mut events, patience)?;
             for event in &events {
                 let connection = &mut self.connections[event.token().0];
@@ -172,14 +166,8 @@ impl Phase {
     }
 
     fn measured(self) -> Measured {
-        let elapsed = self
-            .end
-            .unwrap_or(self.last_reply)
-            .saturating_duration_since(self.begin);
-        Measured {
-            latency_us: self.latency_us,
-            elapsed,
-        }
+        let elapsed = self.end.unwrap_or(self.last_reply).saturating_duration_since(self.begin);
+        Measured { latency_us: self.latency_us, elapsed }
     }
 }
 

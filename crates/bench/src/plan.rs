@@ -20,10 +20,7 @@ pub(crate) struct Paths {
 
 impl Paths {
     pub(crate) fn new(subtree: &str, name: &str) -> Self {
-        Self {
-            prefix: format!("{subtree}/{name}-"),
-            used: 0,
-        }
+        Self { prefix: format!("{subtree}/{name}-"), used: 0 }
     }
 
     fn advance(&mut self) -> String {
@@ -56,9 +53,7 @@ pub(crate) struct Deleting {
 impl Plan for Deleting {
     fn request(&mut self, connection: &mut Connection, now: Instant) {
         let path = self.paths.advance();
-        connection.request(Operation::Delete, now, |mut encoder, xid| {
-            encoder.delete(xid, &path)
-        });
+        connection.request(Operation::Delete, now, |mut encoder, xid| encoder.delete(xid, &path));
     }
 }
 
@@ -75,9 +70,7 @@ impl Plan for Picking {
     fn request(&mut self, connection: &mut Connection, now: Instant) {
         let key = &self.keys[self.random.below(self.keys.len())];
         if self.random.below(100) < usize::from(self.get_percent) {
-            connection.request(Operation::Get, now, |mut encoder, xid| {
-                encoder.get(xid, key)
-            });
+            connection.request(Operation::Get, now, |mut encoder, xid| encoder.get(xid, key));
         } else {
             connection.request(Operation::Set, now, |mut encoder, xid| {
                 encoder.set(xid, key, &self.value)
@@ -116,10 +109,7 @@ mod tests {
         for _ in 0..10_000 {
             drawn[random.below(10)] += 1;
         }
-        assert!(
-            drawn.iter().all(|count| (900..1_100).contains(count)),
-            "{drawn:?}"
-        );
+        assert!(drawn.iter().all(|count| (900..1_100).contains(count)), "{drawn:?}");
     }
 
     #[test]

@@ -21,10 +21,7 @@ pub struct Report {
 impl Report {
     pub(crate) fn new(load: &Load, measured: Measured) -> Self {
         Self {
-            name: format!(
-                "{} {}x{}",
-                load.workload, load.connections, load.outstanding
-            ),
+            name: format!("{} {}x{}", load.workload, load.connections, load.outstanding),
             operations: measured.latency_us.len(),
             elapsed: measured.elapsed,
             latency_us: measured.latency_us,
@@ -88,12 +85,8 @@ mod tests {
             latency_us.record(us).unwrap();
         }
         let name = "get 32x16".to_owned();
-        let report = Report {
-            name,
-            operations: 1000,
-            elapsed: Duration::from_millis(500),
-            latency_us,
-        };
+        let report =
+            Report { name, operations: 1000, elapsed: Duration::from_millis(500), latency_us };
         assert_eq!(
             report.table(),
             "load                    ops/s       p50       p99     p99.9       max  latency in us\n\

@@ -33,9 +33,7 @@ pub fn run(load: &Load) -> Result<Report, BenchError> {
 
 fn check(load: &Load) -> Result<(), BenchError> {
     if load.connections == 0 || load.outstanding == 0 {
-        return Err(BenchError::Load(
-            "connections and outstanding requests must not be zero",
-        ));
+        return Err(BenchError::Load("connections and outstanding requests must not be zero"));
     }
     if load.keys == 0 {
         return Err(BenchError::Load("keys must not be zero"));
@@ -48,17 +46,10 @@ fn check(load: &Load) -> Result<(), BenchError> {
 
 /// Runs the measured phase; also says how many znodes it created.
 fn measure(load: &Load, subtree: &Subtree) -> Result<(Measured, u64), BenchError> {
-    let extent = Extent {
-        outstanding: load.outstanding,
-        limit: load.limit,
-        warm_up: load.warm_up,
-    };
+    let extent = Extent { outstanding: load.outstanding, limit: load.limit, warm_up: load.warm_up };
     let value = vec![b'v'; load.value_bytes];
     if load.workload == Workload::Create {
-        let mut plan = Creating {
-            paths: Paths::new(&subtree.path, "new"),
-            value,
-        };
+        let mut plan = Creating { paths: Paths::new(&subtree.path, "new"), value };
         let measured = run_phase(load, load.connections, &extent, &mut plan)?;
         return Ok((measured, plan.paths.used));
     }
@@ -67,15 +58,8 @@ fn measure(load: &Load, subtree: &Subtree) -> Result<(Measured, u64), BenchError
         Workload::Mixed { get_percent } => get_percent,
         Workload::Set | Workload::Create => 0,
     };
-    let keys = (0..u64::from(load.keys))
-        .map(|key| subtree.key(key))
-        .collect();
-    let mut plan = Picking {
-        keys,
-        value,
-        get_percent,
-        random: Random(load.seed),
-    };
+    let keys = (0..u64::from(load.keys)).map(|key| subtree.key(key)).collect();
+    let mut plan = Picking { keys, value, get_percent, random: Random(load.seed) };
     Ok((run_phase(load, load.connections, &extent, &mut plan)?, 0))
 }
 
@@ -89,10 +73,7 @@ impl Subtree {
     fn create(load: &Load) -> Result<Self, BenchError> {
         let mut once = Once::open(load)?;
         match once.create(ROOT, CreateMode::Persistent) {
-            Ok(_)
-            | Err(BenchError::Code {
-                code: NODE_EXISTS, ..
-            }) => {}
+            Ok(_) | Err(BenchError::Code { code: NODE_EXISTS, .. }) => {}
             Err(error) => return Err(error),
         }
         let path = once.create("/bench/r", CreateMode::PersistentSequential)?;
@@ -106,10 +87,7 @@ impl Subtree {
 
     fn fill(&self, load: &Load) -> Result<(), BenchError> {
         let value = vec![b'v'; load.value_bytes];
-        let mut plan = Creating {
-            paths: Paths::new(&self.path, "key"),
-            value,
-        };
+        let mut plan = Creating { paths: Paths::new(&self.path, "key"), value };
         prepare(load, u64::from(load.keys), &mut plan)
     }
 
@@ -118,24 +96,13 @@ impl Subtree {
         prepare(
             load,
             u64::from(load.keys),
-            &mut Deleting {
-                paths: Paths::new(&self.path, "key"),
-            },
+            &mut Deleting { paths: Paths::new(&self.path, "key") },
         )?;
-        prepare(
-            load,
-            created,
-            &mut Deleting {
-                paths: Paths::new(&self.path, "new"),
-            },
-        )?;
+        prepare(load, created, &mut Deleting { paths: Paths::new(&self.path, "new") })?;
         let mut once = Once::open(load)?;
         once.delete(&self.path)?;
         match once.delete(ROOT) {
-            Ok(())
-            | Err(BenchError::Code {
-                code: NOT_EMPTY, ..
-            }) => once.close(),
+            Ok(()) | Err(BenchError::Code { code: NOT_EMPTY, .. }) => once.close(),
             Err(error) => Err(error),
         }
     }

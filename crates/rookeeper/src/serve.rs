@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use server::config::{CommandLine, ConfigError, Machine, ServerConfig, Weight};
-use server::{Server, ServerError};
-use tokio::signal::unix::{SignalKind, signal};
+use server::{End, Server, ServerError};
 use tracing_subscriber::EnvFilter;
 
 /// Where data is kept when no configuration says anything.
@@ -36,12 +35,6 @@ pub(crate) struct Arguments {
     words: Vec<String>,
 }
 
-/// How serving ended.
-enum End {
-    Signal(u8),
-    Disk(anyhow::Error),
-}
-
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     log_to_stderr(arguments.log_json);
     let config = match configure(&arguments.words) {
@@ -58,11 +51,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         }
     }
     match serve(&config) {
-        Ok(End::Signal(code)) => ExitCode::from(code),
-        Ok(End::Disk(error)) => {
-            tracing::error!("the log cannot be written, so the server ends: {error:#}");
+        Ok(End::Terminated) => ExitCode::from(ENDED_BY_SIGTERM),
+        Ok(End::Interrupted) => ExitCode::from(ENDED_BY_SIGINT),
+        Ok(End::DiskFailed(error)) => {
+            tracing::error!("the log cannot be written, so the server ends: {error}");
             tracing::error!(
-                "nothing that was acknowledged is lost; make room or repair the disk, and start again"
+                "nothing acknowledged is lost: make room or repair the disk, and start again"
             );
             ExitCode::from(DISK_FAILED)
         }
@@ -96,27 +90,12 @@ fn configure(words: &[String]) -> Result<ServerConfig, ConfigError> {
 }
 
 fn serve(config: &ServerConfig) -> Result<End, ServerError> {
-    let mut server = Server::start(config)?;
+    let server = Server::start(config)?;
     tracing::info!(
         "Rookeeper {} serves clients on {} in standalone mode, data in {}",
         server::version::full_version(),
         server.address(),
         config.dirs.data_dir.display(),
     );
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let end = runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        Ok::<End, std::io::Error>(tokio::select! {
-            _ = terminate.recv() => End::Signal(ENDED_BY_SIGTERM),
-            _ = interrupt.recv() => End::Signal(ENDED_BY_SIGINT),
-            error = server.failure() => End::Disk(error.into()),
-        })
-    })?;
-    if let End::Signal(_) = end {
-        tracing::info!("ending: clients get their replies, the log is closed");
-        server.stop();
-        tracing::info!("ended");
-    }
-    Ok(end)
+    server.serve()
 }

@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tree::Authenticator;
 use wire::{
-    AuthPacket, ConnectRequest, ErrorCode, Frames, Id, Limits, OpCode, Reader, Record, ReplyHeader,
-    RequestHeader, password_matches, write_reply,
+    AuthPacket, ConnectRequest, DecodeError, ErrorCode, Frames, Id, Limits, OpCode, Reader, Record,
+    ReplyHeader, RequestHeader, password_matches, write_reply,
 };
 
 use crate::client::Client;
@@ -327,7 +327,7 @@ impl Connection {
         let body = input.rest();
         match OpCode::from_code(header.op) {
             Some(OpCode::Auth) => self.authenticate(header.xid, body),
-            Some(OpCode::Sasl) => self.decline_sasl(header.xid),
+            Some(OpCode::Sasl) => self.decline_sasl(header.xid, body),
             Some(op) if op.is_client_request() => {
                 self.client.gate.enter();
                 self.outgoing.push(Message::Input(Input::Requested {
@@ -385,7 +385,12 @@ impl Connection {
     }
 
     /// The answer of a server without a SASL login: no token, and the client goes on without.
-    fn decline_sasl(&self, xid: i32) {
+    fn decline_sasl(&mut self, xid: i32, body: &[u8]) {
+        let token = Reader::new(body, self.service.limits).buffer();
+        if let Err(error) = token.and_then(|token| token.ok_or(DecodeError::Null)) {
+            self.refuse(&error);
+            return;
+        }
         let header = ReplyHeader { xid, zxid: base::Zxid::ZERO, err: 0 };
         self.reply(header, |out| wire::Buffer::None.write(out));
     }

@@ -19,4 +19,4 @@ pub mod version;
 pub mod words;
 mod words_desk;
 
-pub use server::{Server, ServerError};
+pub use server::{End, Server, ServerError};

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use base::Prng;
 use node::{Brain, Replica, SessionLimits, Settings};
 use storage::{DataDirectory, DirectoryOptions, LogOptions, RecoveryOptions, SnapshotOptions};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tree::{Authenticator, DigestAlgorithm, DigestScheme, ExtendedTypes, Rules, Watches};
@@ -84,6 +85,17 @@ pub struct Server {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// How serving ended.
+#[derive(Debug)]
+pub enum End {
+    /// SIGTERM.
+    Terminated,
+    /// SIGINT.
+    Interrupted,
+    /// The log cannot be written. Nothing that was acknowledged is lost.
+    DiskFailed(storage::Error),
+}
+
 /// How far the server's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
@@ -144,12 +156,27 @@ impl Server {
         self.address
     }
 
-    /// Waits until the disk has failed.
-    pub async fn failure(&mut self) -> storage::Error {
-        match self.failed.recv().await {
-            Some(error) => error,
-            None => std::future::pending().await,
+    /// Serves until SIGTERM or SIGINT comes, and ends cleanly then, or until the log cannot be
+    /// written.
+    ///
+    /// # Errors
+    /// When signals cannot be waited for.
+    pub fn serve(mut self) -> Result<End, ServerError> {
+        let runtime = single_threaded()?;
+        let end = runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            Ok::<End, std::io::Error>(tokio::select! {
+                _ = terminate.recv() => End::Terminated,
+                _ = interrupt.recv() => End::Interrupted,
+                Some(error) = self.failed.recv() => End::DiskFailed(error),
+            })
+        })?;
+        if !matches!(end, End::DiskFailed(_)) {
+            tracing::info!("ending: clients get their replies, the log is closed");
+            self.stop();
         }
+        Ok(end)
     }
 
     /// Takes no more clients, makes durable and answers what is under way, then ends.
@@ -230,7 +257,8 @@ fn recover(
     })?;
     recovered.notes().for_each(|finding| tracing::warn!("{finding}"));
     if recovered.origin == storage::Origin::Unformatted {
-        // Java serves here with zxid -1 and files named after it, which nothing can be built on.
+        // Java serves here with zxid -1 and files named after it, which nothing can be built on
+        // (C-013).
         let findings: Vec<String> = recovered.findings.iter().map(ToString::to_string).collect();
         return Err(ServerError::Unformatted(findings.join("; ")));
     }
@@ -313,6 +341,7 @@ fn settings(config: &ServerConfig) -> Settings {
     }
 }
 
+/// The log's thread. No snapshot is written at the start (C-008): recovery has left one.
 fn disk_thread(
     config: &ServerConfig,
     hub: &Arc<Hub>,

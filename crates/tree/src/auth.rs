@@ -118,6 +118,11 @@ impl Authenticator {
         Ok(())
     }
 
+    /// Whether the scheme is one that looks at names.
+    pub(crate) fn offers(&self, scheme: &str) -> bool {
+        scheme == "ip" || (scheme == "digest" && self.digest.is_some())
+    }
+
     /// Whether `id` may stand in an ACL under `scheme`.
     pub(crate) fn accepts(&self, scheme: &str, id: &str) -> bool {
         match scheme {

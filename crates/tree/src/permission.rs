@@ -34,32 +34,36 @@ pub(crate) fn effective_acl<'a>(
     identities: &[Id<'static>],
 ) -> Result<Vec<Acl<'a>>, ErrorCode> {
     let asked = asked.unwrap_or_default();
-    if asked.is_empty() {
-        return Err(ErrorCode::InvalidAcl);
-    }
     let mut effective: Vec<Acl<'a>> = Vec::with_capacity(asked.len());
     for (index, entry) in asked.iter().enumerate() {
         if asked[..index].contains(entry) {
             continue;
         }
-        let (Some(scheme), Some(name)) = (entry.id.scheme.as_deref(), entry.id.id.as_deref())
-        else {
-            return Err(ErrorCode::InvalidAcl);
-        };
-        if scheme == "auth" {
-            let before = effective.len();
+        if entry.id.scheme() == "auth" {
             let own = identities.iter().filter(|id| schemes.is_authenticated(id.scheme()));
+            let before = effective.len();
             effective.extend(own.map(|id| Acl { perms: entry.perms, id: id.clone() }));
             if effective.len() == before {
                 return Err(ErrorCode::InvalidAcl);
             }
-        } else if (scheme, name) == ("world", "anyone") || schemes.accepts(scheme, name) {
-            effective.push(entry.clone());
         } else {
-            return Err(ErrorCode::InvalidAcl);
+            demand_known(schemes, &entry.id)?;
+            effective.push(entry.clone());
         }
     }
-    Ok(effective)
+    if effective.is_empty() { Err(ErrorCode::InvalidAcl) } else { Ok(effective) }
+}
+
+/// Whether an entry may name this identity. Java trips over a missing name where a scheme looks at
+/// it, and calls the request undecodable.
+fn demand_known(schemes: &Authenticator, id: &Id<'_>) -> Result<(), ErrorCode> {
+    let scheme = id.scheme();
+    match id.id.as_deref() {
+        None if scheme == "world" || schemes.offers(scheme) => Err(ErrorCode::MarshallingError),
+        Some("anyone") if scheme == "world" => Ok(()),
+        Some(name) if schemes.accepts(scheme, name) => Ok(()),
+        Some(_) | None => Err(ErrorCode::InvalidAcl),
+    }
 }
 
 /// The list as shown to those who may not administer it: without the hashes of passwords.

@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("zab", &["base"]),
     ("node", &["tree", "zab", "wire", "base"]),
     ("storage", &["tree", "wire", "base"]),
-    ("server", &["node", "storage", "wire", "base"]),
+    ("server", &["node", "storage", "tree", "wire", "base"]),
     ("session", &["wire", "base"]),
     ("client", &["session", "wire", "base"]),
     ("recipes", &["client"]),
