@@ -6,6 +6,8 @@ pub mod client;
 pub mod configuration;
 pub mod dialogue;
 pub mod differential;
+pub mod handmade;
+pub mod image;
 pub mod kind;
 pub mod ports;
 pub mod script;
@@ -13,4 +15,4 @@ pub mod server;
 
 pub use dialogue::Dialogue;
 pub use kind::{Kind, Release};
-pub use server::{Server, Settings};
+pub use server::{Refusal, Server, Settings};

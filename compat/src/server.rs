@@ -92,6 +92,15 @@ impl Settings {
     }
 }
 
+/// How a start ended that came to nothing.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// Everything that the process wrote.
+    pub log: String,
+}
+
 /// A running server. Dropping it kills it.
 #[derive(Debug)]
 pub struct Server {
@@ -207,7 +216,22 @@ impl Server {
         four_letter_word(self.addr(), word)
     }
 
+    /// Starts a server that is to end by itself at its start, and waits until it has.
+    pub fn refusal(kind: &Kind, settings: &Settings) -> Result<Refusal> {
+        fs::create_dir_all(&settings.folder)?;
+        let port = settings.port.unwrap_or_else(|| ports::free(1));
+        let mut server = Self::launch(kind, settings, port)?;
+        let status = server.wait(STOP_DEADLINE)?;
+        Ok(Refusal { code: status.code(), log: server.log() })
+    }
+
     fn start_on(kind: &Kind, settings: &Settings, port: u16) -> Result<Self> {
+        let mut server = Self::launch(kind, settings, port)?;
+        server.wait_until_serving()?;
+        Ok(server)
+    }
+
+    fn launch(kind: &Kind, settings: &Settings, port: u16) -> Result<Self> {
         let config = write_config(settings, port)?;
         let log = File::options().create(true).append(true).open(log_path(settings))?;
         let mut command = kind.command(&config, &settings.properties, &settings.jvm);
@@ -221,9 +245,7 @@ impl Server {
             .current_dir(&settings.folder);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("{kind} does not start"))?;
-        let mut server = Self { kind: kind.clone(), settings: settings.clone(), port, child };
-        server.wait_until_serving()?;
-        Ok(server)
+        Ok(Self { kind: kind.clone(), settings: settings.clone(), port, child })
     }
 
     fn wait_until_serving(&mut self) -> Result<()> {
