@@ -89,8 +89,7 @@ impl Overlay {
         let preparation = Preparation { tree, rules, origin };
         self.begin();
         let prepared = if let WriteRequest::Multi(parts) = request {
-            self.multi(&preparation, parts, out);
-            Ok(())
+            self.multi(&preparation, parts, out)
         } else {
             preparation.single(self, request).map(|txn| txn.write(out))
         };
@@ -140,22 +139,25 @@ impl Overlay {
     }
 
     /// All or nothing: the first part that fails takes back those before it.
+    ///
+    /// # Errors
+    /// When a part turns out to be undecodable, and with it the whole.
     fn multi(
         &mut self,
         preparation: &Preparation<'_>,
         parts: &[WriteRequest<'_>],
         out: &mut Vec<u8>,
-    ) {
-        let mut failed = None;
+    ) -> Result<(), ErrorCode> {
+        let mut has_failed = false;
         // A count that does not fit cannot have been decoded from a frame.
         i32::try_from(parts.len()).unwrap_or(i32::MAX).write(out);
         for part in parts {
-            let prepared = match failed {
-                None => preparation.single(self, part),
-                Some(()) => Err(ErrorCode::RuntimeInconsistency),
+            let prepared = match preparation.single_unless(has_failed, self, part) {
+                Err(ErrorCode::MarshallingError) => return Err(ErrorCode::MarshallingError),
+                prepared => prepared,
             };
             let txn = prepared.unwrap_or_else(|code| {
-                failed = Some(());
+                has_failed = true;
                 Txn::Error(code.code())
             });
             txn.op().code().write(out);
@@ -163,13 +165,24 @@ impl Overlay {
             txn.write(out);
             wire::end_frame(out, start);
         }
-        if failed.is_some() {
+        if has_failed {
             self.take_back(preparation.tree);
         }
+        Ok(())
     }
 }
 
 impl Preparation<'_> {
+    /// A part of a multi; what stands behind the part that failed is not even looked at.
+    fn single_unless<'a>(
+        &self,
+        has_failed: bool,
+        overlay: &mut Overlay,
+        part: &WriteRequest<'a>,
+    ) -> Result<Txn<'a>, ErrorCode> {
+        if has_failed { Err(ErrorCode::RuntimeInconsistency) } else { self.single(overlay, part) }
+    }
+
     fn single<'a>(
         &self,
         overlay: &mut Overlay,
