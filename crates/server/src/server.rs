@@ -114,18 +114,18 @@ impl Server {
     pub fn start(config: &ServerConfig) -> Result<Server, ServerError> {
         let clock = Clock::start();
         let metrics = Metrics::new();
-        let directory = Arc::new(DataDirectory::open(&DirectoryOptions {
-            data_dir: config.dirs.data_dir.clone(),
-            data_log_dir: config.dirs.data_log_dir.clone(),
-            autocreate: config.dirs.autocreate,
-        })?);
-        // The port is opened before the data is loaded, so that a taken one is told at once; it
-        // listens only to itself until the server serves.
+        // The port is opened before anything else, so that a taken one is told at once and no
+        // directory is touched; nobody is listened to until the server serves.
         let runtime = single_threaded()?;
         let listener = runtime.block_on(async { bind(&config.listen) });
         let listener = listener.map_err(|source| listen_error(config, source))?;
         let address = listener.local_addr()?;
 
+        let directory = Arc::new(DataDirectory::open(&DirectoryOptions {
+            data_dir: config.dirs.data_dir.clone(),
+            data_log_dir: config.dirs.data_log_dir.clone(),
+            autocreate: config.dirs.autocreate,
+        })?);
         let recovered = recover(config, &directory, &metrics)?;
         let seed = recovered.tree.options().hash_seed;
         let brain = Brain::new(settings(config), &recovered.tree, clock.now());

@@ -69,6 +69,17 @@ impl Error {
         let path = path.to_owned();
         move |source| Error::Io { action, path, source }
     }
+
+    /// The same of a server that has not begun yet: its directory is not usable.
+    pub(crate) fn of_directory(self) -> Error {
+        match self {
+            Error::Io { action, path, source } => {
+                let what = format!("cannot {action} it: {source}");
+                Error::Directory { path, what, remedy: remedy(&source) }
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<Finding> for Error {

@@ -51,8 +51,9 @@ impl DataDirectory {
     pub fn open(options: &DirectoryOptions) -> Result<DataDirectory, Error> {
         let layout = Layout::new(&options.data_dir, &options.data_log_dir);
         occupant::look(&layout, options)?;
-        layout.prepare(&RealDisk, options.autocreate)?;
-        let locks = layout.dirs().map(Lock::take).collect::<Result<_, _>>()?;
+        layout.prepare(&RealDisk, options.autocreate).map_err(Error::of_directory)?;
+        let locks: Result<_, _> = layout.dirs().map(Lock::take).collect();
+        let locks = locks.map_err(Error::of_directory)?;
         Ok(DataDirectory { disk: Arc::new(RealDisk), layout, _locks: locks })
     }
 
