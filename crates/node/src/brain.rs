@@ -17,9 +17,10 @@ use wire::{
 
 use crate::flight::{Append, Asked, Flight, Ticket};
 use crate::gate::ReadGate;
-use crate::read::{Asker, read};
+use crate::lane::{Ask, Backlog, Lane, Queued};
+use crate::read::{Answer, Asker, read};
 use crate::replica::{Replica, WatchLock};
-use crate::reply::write_outcome;
+use crate::reply::{error_of, write_outcome};
 use crate::session::{Handshake, SessionIds, SessionLimits};
 use crate::sink::{Answered, Sink};
 
@@ -78,6 +79,22 @@ pub enum Input {
         /// When it came, on the monotonic clock, in milliseconds.
         received_ms: i64,
     },
+    /// A request has come that is not carried out; it takes its turn all the same. The connection
+    /// has entered its gate with it.
+    Refused {
+        /// The connection.
+        conn: ConnId,
+        /// The request's xid.
+        xid: i32,
+        /// What it asked for.
+        op: OpCode,
+        /// Length of its body in bytes.
+        bytes: usize,
+        /// When it came, on the monotonic clock, in milliseconds.
+        received_ms: i64,
+        /// Why.
+        err: ErrorCode,
+    },
     /// It has ended.
     Disconnected {
         /// The connection.
@@ -85,24 +102,12 @@ pub enum Input {
     },
 }
 
-/// A request that waits for its turn among those of its connection.
-enum Queued {
-    /// A transaction under way; its commit ends the wait.
-    Write,
-    /// A read behind it.
-    Read { xid: i32, op: OpCode, body: Bytes, received_ms: i64 },
-    /// A request that could not be read; it leaves no transaction (C-011).
-    Undecodable { xid: i32, op: OpCode, received_ms: i64 },
-}
-
 struct Connection {
     session: SessionId,
     gate: Arc<ReadGate>,
     identities: Arc<[Id<'static>]>,
     read_only: Option<bool>,
-    /// Unanswered requests in the order in which they came. The first is always a write: what
-    /// stands behind it is answered as soon as it is.
-    lane: VecDeque<Queued>,
+    lane: Lane,
 }
 
 /// On whose behalf a transaction is prepared.
@@ -130,6 +135,7 @@ pub struct Brain {
     ids: SessionIds,
     connections: ById<ConnId, Connection>,
     by_session: ById<SessionId, ConnId>,
+    backlog: Backlog,
     reaping: VecDeque<String>,
     next_scan_ms: i64,
     next_reap_ms: i64,
@@ -151,6 +157,7 @@ impl Brain {
             ids: SessionIds::new(settings.server_id, now),
             connections: HashMap::with_hasher(hasher()),
             by_session: HashMap::with_hasher(hasher()),
+            backlog: Backlog::default(),
             reaping: VecDeque::new(),
             next_scan_ms: now.mono_ms + settings.reap_interval_ms,
             next_reap_ms: now.mono_ms,
@@ -170,10 +177,17 @@ impl Brain {
         self.by_session.get(&session).copied()
     }
 
-    /// Bytes of transactions that are prepared and not yet applied: what back-pressure goes by.
+    /// Bytes of transactions that are prepared and not yet applied, and of the reads that wait
+    /// behind them: what back-pressure goes by.
     #[must_use]
     pub fn in_flight_bytes(&self) -> usize {
-        self.flight.bytes()
+        self.flight.bytes() + self.backlog.bytes
+    }
+
+    /// Number of requests that have not been answered yet.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.backlog.requests
     }
 
     /// Takes in what happened at a connection. Reads whose turn it is are answered at once.
@@ -191,7 +205,7 @@ impl Brain {
                     gate,
                     identities,
                     read_only: handshake.read_only.map(|_| false),
-                    lane: VecDeque::new(),
+                    lane: Lane::default(),
                 };
                 self.connections.insert(conn, connection);
                 self.connect(replica, now, conn, &handshake, sink);
@@ -202,8 +216,15 @@ impl Brain {
                 }
             }
             Input::Requested { conn, xid, op, body, received_ms } => {
-                let asked = Asked { conn, xid, op, received_ms };
-                self.request(replica, now, asked, body, sink);
+                let ask = Ask { xid, op, bytes: body.len(), received_ms };
+                self.request(replica, now, Asked { conn, ask }, body, sink);
+            }
+            Input::Refused { conn, xid, op, bytes, received_ms, err } => {
+                let ask = Ask { xid, op, bytes, received_ms };
+                if let Some(connection) = self.connections.get_mut(&conn) {
+                    connection.lane.push(Queued::Refused(ask, err), &mut self.backlog);
+                }
+                self.advance(replica, conn, sink);
             }
             Input::Disconnected { conn } => {
                 self.disconnect(conn);
@@ -236,15 +257,18 @@ impl Brain {
         self.tracker.next_deadline().into_iter().chain([reap]).min()
     }
 
-    /// Does what time alone brings: ends sessions, reaps containers and TTL nodes.
-    pub fn tick(&mut self, tree: &Tree, now: Now, sink: &dyn Sink) {
+    /// Does what time alone brings: ends sessions, reaps containers and TTL nodes. Returns how many
+    /// sessions are over.
+    pub fn tick(&mut self, tree: &Tree, now: Now, sink: &dyn Sink) -> usize {
         let by_session = &self.by_session;
         let heard_ms = |session| sink.heard_ms(*by_session.get(&session)?);
-        for session in self.tracker.expire(now.mono_ms, heard_ms) {
-            self.tracker.set_closing(session);
-            self.prepare(tree, now, &Caller::server(session), &WriteRequest::CloseSession);
+        let expired = self.tracker.expire(now.mono_ms, heard_ms);
+        for session in &expired {
+            self.tracker.set_closing(*session);
+            self.prepare(tree, now, &Caller::server(*session), &WriteRequest::CloseSession);
         }
         self.reap(tree, now);
+        expired.len()
     }
 
     fn reap(&mut self, tree: &Tree, now: Now) {
@@ -305,13 +329,14 @@ impl Brain {
         }
         self.tracker.track(session, timeout_ms, now.mono_ms);
         let origin = self.origin(now, &Caller::server(session));
-        let asked = Asked { conn, xid: 0, op: OpCode::CreateSession, received_ms: now.mono_ms };
+        let op = OpCode::CreateSession;
+        let asked = Asked { conn, ask: Ask { xid: 0, op, bytes: 0, received_ms: now.mono_ms } };
         let overlay = &mut self.overlay;
         self.flight.add(Some(asked), |out| {
             overlay.prepare_session(tree, &origin, timeout_ms, out);
         });
         if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.lane.push_back(Queued::Write);
+            connection.lane.push(Queued::Write, &mut self.backlog);
         }
     }
 
@@ -347,9 +372,10 @@ impl Brain {
     }
 
     fn disconnect(&mut self, conn: ConnId) {
-        let Some(connection) = self.connections.remove(&conn) else {
+        let Some(mut connection) = self.connections.remove(&conn) else {
             return;
         };
+        connection.lane.clear(&mut self.backlog);
         if self.by_session.get(&connection.session) == Some(&conn) {
             self.by_session.remove(&connection.session);
         }
@@ -363,7 +389,8 @@ impl Brain {
         body: Bytes,
         sink: &mut dyn Sink,
     ) {
-        let Asked { conn, xid, op, received_ms } = asked;
+        let Asked { conn, ask } = asked;
+        let op = ask.op;
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
@@ -374,7 +401,7 @@ impl Brain {
             return;
         }
         if !op.is_write() {
-            connection.lane.push_back(Queued::Read { xid, op, body, received_ms });
+            connection.lane.push(Queued::Read(ask, body), &mut self.backlog);
             self.advance(replica, conn, sink);
             return;
         }
@@ -384,13 +411,13 @@ impl Brain {
                 if op == OpCode::CloseSession {
                     self.tracker.set_closing(session);
                 }
-                connection.lane.push_back(Queued::Write);
+                connection.lane.push(Queued::Write, &mut self.backlog);
                 let caller = Caller { session, identities: &identities, asked: Some(asked) };
                 self.prepare(&replica.tree, now, &caller, &request);
             }
             // An undecodable multi takes a place in the order, as in Java.
             Err(_) if op == OpCode::Multi => {
-                connection.lane.push_back(Queued::Write);
+                connection.lane.push(Queued::Write, &mut self.backlog);
                 let caller = Caller { session, identities: &[], asked: Some(asked) };
                 let origin = self.origin(now, &caller);
                 self.flight.add(Some(asked), |out| {
@@ -398,7 +425,8 @@ impl Brain {
                 });
             }
             Err(_) => {
-                connection.lane.push_back(Queued::Undecodable { xid, op, received_ms });
+                let refused = Queued::Refused(ask, ErrorCode::MarshallingError);
+                connection.lane.push(refused, &mut self.backlog);
                 self.advance(replica, conn, sink);
             }
         }
@@ -407,7 +435,7 @@ impl Brain {
     fn origin<'r>(&self, now: Now, caller: &Caller<'r>) -> Origin<'r> {
         Origin {
             session: caller.session,
-            cxid: caller.asked.map_or(0, |asked| asked.xid),
+            cxid: caller.asked.map_or(0, |asked| asked.ask.xid),
             zxid: self.flight.next_zxid(),
             wall_ms: now.wall_ms,
             identities: caller.identities,
@@ -445,7 +473,9 @@ impl Brain {
         let header = entry.header;
         let Replica { tree, watches } = replica;
         let watches = watches.get_mut();
+        sink.committed(&header);
         let outcome = tree.apply(&header, &entry.txn, &mut |change| {
+            sink.changed(&change);
             self.tell(watches, &change, header.zxid, sink);
         });
         if let Some(digest) = entry.digest {
@@ -470,7 +500,10 @@ impl Brain {
             return;
         }
         let rules = &self.settings.rules;
+        let mut fired = [(EventType::NodeChildrenChanged, 0), (EventType::NodeChildrenChanged, 0)];
         watches.fire(change, |conn, event: EventType, path, acl| {
+            let place = usize::from(event == EventType::NodeChildrenChanged);
+            fired[place] = (event, fired[place].1 + 1);
             let Some(connection) = self.connections.get(&conn) else {
                 return;
             };
@@ -480,6 +513,8 @@ impl Brain {
                 sink.append(conn, &mut |out| event.write_framed(zxid, out));
             }
         });
+        let fired = fired.into_iter().filter(|(_, watches)| *watches > 0);
+        fired.for_each(|(event, watches)| sink.fired(event, watches));
     }
 
     /// A session is gone: so is its connection, unless it asked for this and gets its answer first.
@@ -506,19 +541,21 @@ impl Brain {
         outcome: &Outcome<'_>,
         sink: &mut dyn Sink,
     ) {
-        let Asked { conn, xid, op, received_ms } = asked;
+        let Asked { conn, ask: Ask { xid, op, bytes, received_ms } } = asked;
         let (zxid, session) = (header.zxid, header.session);
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
-        let turn = connection.lane.pop_front();
+        let turn = connection.lane.pop(&mut self.backlog);
         debug_assert!(matches!(turn, Some(Queued::Write)), "writes are answered in order");
+        let answered = Answered { xid, op, zxid, err: error_of(outcome), bytes, received_ms };
         if op == OpCode::CreateSession {
             let timeout_ms = self.tracker.session(session).map_or(0, |tracked| tracked.timeout_ms);
             self.establish(conn, session, timeout_ms, sink);
+            sink.answered(conn, answered);
         } else {
             sink.append(conn, &mut |out| write_outcome(out, xid, zxid, outcome));
-            sink.answered(conn, Answered { xid, op, zxid, received_ms });
+            sink.answered(conn, answered);
             connection.gate.leave();
         }
         if op == OpCode::CloseSession {
@@ -542,25 +579,27 @@ impl Brain {
             skip_acl: self.settings.rules.skip_acl,
             limits: self.settings.limits,
         };
-        while let Some(queued) = connection.lane.pop_front() {
+        while let Some(queued) = connection.lane.pop_answerable(&mut self.backlog) {
             let mut zxid = replica.tree.last_zxid();
-            let answered = match queued {
-                Queued::Write => {
-                    connection.lane.push_front(Queued::Write);
-                    return;
+            let (ask, err) = match queued {
+                Queued::Write => return,
+                Queued::Read(ask, body) => {
+                    let mut taken = None;
+                    sink.append(conn, &mut |out| {
+                        Answer { zxid, taken } = read(replica, &asker, ask.xid, ask.op, &body, out);
+                    });
+                    taken.into_iter().for_each(|bytes| sink.took(&body, bytes));
+                    (ask, 0)
                 }
-                Queued::Read { xid, op, body, received_ms } => {
-                    sink.append(conn, &mut |out| zxid = read(replica, &asker, xid, op, &body, out));
-                    Answered { xid, op, zxid, received_ms }
-                }
-                Queued::Undecodable { xid, op, received_ms } => {
-                    let err = ErrorCode::MarshallingError.code();
-                    let header = ReplyHeader { xid, zxid, err };
+                Queued::Refused(ask, code) => {
+                    let err = code.code();
+                    let header = ReplyHeader { xid: ask.xid, zxid, err };
                     sink.append(conn, &mut |out| write_reply(out, header, |_| {}));
-                    Answered { xid, op, zxid, received_ms }
+                    (ask, err)
                 }
             };
-            sink.answered(conn, answered);
+            let Ask { xid, op, bytes, received_ms } = ask;
+            sink.answered(conn, Answered { xid, op, zxid, err, bytes, received_ms });
             connection.gate.leave();
         }
     }

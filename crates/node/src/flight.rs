@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use base::Zxid;
 use bytes::Bytes;
 use tree::ConnId;
-use wire::OpCode;
+
+use crate::lane::Ask;
 
 /// Names a point of the log: everything up to `zxid`, as long as the log is of this generation.
 ///
@@ -33,9 +34,7 @@ pub struct Append {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) conn: ConnId,
-    pub(crate) xid: i32,
-    pub(crate) op: OpCode,
-    pub(crate) received_ms: i64,
+    pub(crate) ask: Ask,
 }
 
 /// A group of transactions that are on their way.

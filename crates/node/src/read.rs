@@ -36,8 +36,18 @@ impl Asker<'_> {
     }
 }
 
+/// What became of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The zxid of the answer.
+    pub zxid: Zxid,
+    /// Bytes of data or names that were taken from the node asked for; none if there was no one
+    /// node, or nothing was taken.
+    pub taken: Option<usize>,
+}
+
 /// Answers one read: appends events that are owed first, then the reply, to `out`. Call it within
-/// the shared section; returns the zxid of the answer.
+/// the shared section.
 pub fn read<L: WatchLock>(
     replica: &Replica<L>,
     asker: &Asker<'_>,
@@ -45,7 +55,7 @@ pub fn read<L: WatchLock>(
     op: OpCode,
     body: &[u8],
     out: &mut Vec<u8>,
-) -> Zxid {
+) -> Answer {
     let zxid = replica.tree.last_zxid();
     let start = out.len();
     let xid = if op == OpCode::Ping { ReplyHeader::PING_XID } else { xid };
@@ -53,7 +63,7 @@ pub fn read<L: WatchLock>(
         Ok(ReadRequest::SetWatches(set)) => {
             set_watches(replica, asker, &set, out);
             write_reply(out, ReplyHeader { xid, zxid, err: 0 }, |_| {});
-            return zxid;
+            return Answer { zxid, taken: None };
         }
         Ok(request) => {
             let reply = wire::begin_frame(out);
@@ -75,17 +85,18 @@ pub fn read<L: WatchLock>(
             }
         });
     }
-    zxid
+    Answer { zxid, taken: answer.ok().flatten() }
 }
 
-/// Appends the reply's body.
+/// Appends the reply's body; returns what [`Answer::taken`] tells.
 fn respond<L: WatchLock>(
     replica: &Replica<L>,
     asker: &Asker<'_>,
     request: &ReadRequest<'_>,
     out: &mut Vec<u8>,
-) -> Result<(), ErrorCode> {
+) -> Result<Option<usize>, ErrorCode> {
     let tree = &replica.tree;
+    let mut taken = None;
     let watch = |path: &str, wanted: bool, add: fn(&mut Watches, ConnId, &str)| {
         if wanted {
             replica.watches.with(|watches| add(watches, asker.conn, path));
@@ -100,22 +111,24 @@ fn respond<L: WatchLock>(
                 watch(&ask.path, ask.watch, Watches::watch_data);
             }
             found?.stat().write(out);
+            taken = Some(0);
         }
         ReadRequest::GetData(ask) => {
             let node = readable(tree, asker, &ask.path)?;
             watch(&ask.path, ask.watch, Watches::watch_data);
             DataResponse { data: node.data(), stat: node.stat() }.write(out);
+            taken = node.data().map_or(Some(0), |data| Some(data.len()));
         }
         ReadRequest::GetAcl(ask) => acl(tree, asker, &ask.path, out)?,
         ReadRequest::GetChildren(ask) => {
             let node = readable(tree, asker, &ask.path)?;
             watch(&ask.path, ask.watch, Watches::watch_children);
-            write_children(node, out);
+            taken = Some(write_children(node, out));
         }
         ReadRequest::GetChildren2(ask) => {
             let node = readable(tree, asker, &ask.path)?;
             watch(&ask.path, ask.watch, Watches::watch_children);
-            write_children(node, out);
+            taken = Some(write_children(node, out));
             node.stat().write(out);
         }
         ReadRequest::GetAllChildrenNumber(ask) => {
@@ -135,7 +148,7 @@ fn respond<L: WatchLock>(
         }
         ReadRequest::WhoAmI => who_am_i(asker, out),
     }
-    Ok(())
+    Ok(taken)
 }
 
 fn find<'t>(tree: &'t Tree, path: &str) -> Result<NodeRef<'t>, ErrorCode> {
@@ -166,11 +179,15 @@ fn acl(tree: &Tree, asker: &Asker<'_>, path: &str, out: &mut Vec<u8>) -> Result<
     Ok(())
 }
 
-fn write_children(node: NodeRef<'_>, out: &mut Vec<u8>) {
+/// Returns the length of all names in bytes.
+fn write_children(node: NodeRef<'_>, out: &mut Vec<u8>) -> usize {
     node.child_count().write(out);
+    let mut names_bytes = 0;
     for name in node.children() {
         Text::Borrowed(name).write(out);
+        names_bytes += name.len();
     }
+    names_bytes
 }
 
 /// Every other prefix than none and the root is compared as plain text, not by components.

@@ -6,9 +6,9 @@ use base::Zxid;
 use tree::Outcome;
 use wire::{MultiResult, Record, ReplyHeader, write_reply};
 
-/// Appends the reply to a write that had this outcome.
-pub(crate) fn write_outcome(out: &mut Vec<u8>, xid: i32, zxid: Zxid, outcome: &Outcome<'_>) {
-    let err = match outcome {
+/// The error code of a write that had this outcome.
+pub(crate) fn error_of(outcome: &Outcome<'_>) -> i32 {
+    match outcome {
         Outcome::Failed(code) => *code,
         Outcome::Created { .. }
         | Outcome::Deleted
@@ -16,7 +16,12 @@ pub(crate) fn write_outcome(out: &mut Vec<u8>, xid: i32, zxid: Zxid, outcome: &O
         | Outcome::Checked
         | Outcome::Session
         | Outcome::Multi(_) => 0,
-    };
+    }
+}
+
+/// Appends the reply to a write that had this outcome.
+pub(crate) fn write_outcome(out: &mut Vec<u8>, xid: i32, zxid: Zxid, outcome: &Outcome<'_>) {
+    let err = error_of(outcome);
     write_reply(out, ReplyHeader { xid, zxid, err }, |out| match outcome {
         Outcome::Created { path, stat, plain } => {
             path.write(out);

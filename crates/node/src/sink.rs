@@ -1,8 +1,8 @@
 use alloc::vec::Vec;
 
 use base::{SessionId, Zxid};
-use tree::ConnId;
-use wire::OpCode;
+use tree::{Change, ConnId};
+use wire::{EventType, OpCode, TxnHeader};
 
 /// A request that has its answer: for statistics and for the connection's own books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,10 @@ pub struct Answered {
     pub op: OpCode,
     /// The zxid of the answer.
     pub zxid: Zxid,
+    /// The error of a write, or of a request that was not carried out; else 0.
+    pub err: i32,
+    /// Length of the request's body in bytes.
+    pub bytes: usize,
     /// When the request was received, on the monotonic clock, in milliseconds.
     pub received_ms: i64,
 }
@@ -27,6 +31,18 @@ pub trait Sink {
 
     /// An answer of the connection has been appended.
     fn answered(&mut self, conn: ConnId, answered: Answered);
+
+    /// A read has taken so many bytes of data or names from the node that `body` begins with.
+    fn took(&mut self, _body: &[u8], _bytes: usize) {}
+
+    /// A transaction is about to be applied.
+    fn committed(&mut self, _header: &TxnHeader) {}
+
+    /// A node has changed.
+    fn changed(&mut self, _change: &Change<'_>) {}
+
+    /// So many watches have fired with one event of one change.
+    fn fired(&mut self, _event: EventType, _watches: usize) {}
 
     /// The connection ends once what was appended is sent.
     fn close(&mut self, conn: ConnId);

@@ -285,12 +285,12 @@ impl Connection {
         loop {
             let (xid, op) = header;
             let before = out.len();
-            let zxid = read(&replica, &asker, xid, op, &payload[8..], out);
+            let zxid = read(&replica, &asker, xid, op, &payload[8..], out).zxid;
             desk.recorder.packet_received();
             desk.recorder.packet_sent();
             desk.recorder.response_encoded((out.len() - before) as u64);
             stats.received += 1;
-            stats.answered(Answered { xid, op, zxid, received_ms }, received_ms);
+            stats.answered(Answered { xid, op, zxid, err: 0, bytes: 0, received_ms }, received_ms);
             desk.recorder.request_answered(0);
             match self.next_direct_read(frames) {
                 Some(next) => (header, payload) = next,

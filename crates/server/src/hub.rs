@@ -167,7 +167,9 @@ impl Hub {
             }
             Message::Input(input) => core.brain.handle(replica, now, input, &mut sink),
             Message::Persisted(ticket) => core.brain.persisted(ticket),
-            Message::Tick => core.brain.tick(&replica.tree, now, &sink),
+            Message::Tick => {
+                core.brain.tick(&replica.tree, now, &sink);
+            }
         }
         if let Some(conn) = ended {
             core.clients.remove(&conn);

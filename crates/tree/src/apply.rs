@@ -7,6 +7,7 @@ use wire::{
     SetAclTxn, SetDataTxn, Stat, StatPersisted, SubTxn, Text, Txn, TxnHeader,
 };
 
+use crate::acl_table::AclList;
 use crate::owner::{Owner, TTL_MS_MAX};
 use crate::quota;
 use crate::store::NodeId;
@@ -34,6 +35,8 @@ pub struct Change<'a> {
     pub acl: &'a [Acl<'static>],
     /// Its parent's ACL.
     pub parent_acl: &'a [Acl<'static>],
+    /// Length in bytes of the data that was written; 0 of a deleted node.
+    pub data_bytes: usize,
 }
 
 /// A node to be made, whichever of the four creates asks for it.
@@ -246,8 +249,13 @@ impl Tree {
         };
         let id = self.place(parent_id, path, creation.acl, creation.data, stat);
         self.quota_after_create(parent, name, path, creation.data);
-        let acl = self.acls.list(self.store.node(id).acl);
-        self.fire(ChangeKind::Created, path, acl, parent_id, fired);
+        fired(Change {
+            kind: ChangeKind::Created,
+            path,
+            acl: self.acl_of(id),
+            parent_acl: self.acl_of(parent_id),
+            data_bytes: creation.data.map_or(0, <[u8]>::len),
+        });
         let stat = self.node_ref(id).stat();
         Outcome::Created { path: path.clone(), stat, plain: creation.plain }
     }
@@ -282,10 +290,16 @@ impl Tree {
         if self.store.node(id).children > 0 {
             return Outcome::error(ErrorCode::NotEmpty);
         }
-        let acl = self.acls.list(self.store.node(id).acl).clone();
+        let acl = self.acl_of(id).clone();
         let node = self.displace(id, path);
         self.quota_after_delete(parent, name, path, node.body.data());
-        self.fire(ChangeKind::Deleted, path, &acl, parent_id, fired);
+        fired(Change {
+            kind: ChangeKind::Deleted,
+            path,
+            acl: &acl,
+            parent_acl: self.acl_of(parent_id),
+            data_bytes: 0,
+        });
         Outcome::Deleted
     }
 
@@ -308,8 +322,13 @@ impl Tree {
         self.count_usage(&set.path, set.data.map_or(0, length) - before, 0);
         let parent = self.store.node(id).parent;
         let parent = if parent == NodeId::NONE { id } else { parent };
-        let acl = self.acls.list(self.store.node(id).acl);
-        self.fire(ChangeKind::DataChanged, &set.path, acl, parent, fired);
+        fired(Change {
+            kind: ChangeKind::DataChanged,
+            path: &set.path,
+            acl: self.acl_of(id),
+            parent_acl: self.acl_of(parent),
+            data_bytes: set.data.map_or(0, <[u8]>::len),
+        });
         Outcome::Set(self.node_ref(id).stat())
     }
 
@@ -371,15 +390,8 @@ impl Tree {
         Outcome::Multi(outcomes)
     }
 
-    fn fire(
-        &self,
-        kind: ChangeKind,
-        path: &str,
-        acl: &[Acl<'static>],
-        parent: NodeId,
-        fired: &mut dyn FnMut(Change<'_>),
-    ) {
-        fired(Change { kind, path, acl, parent_acl: self.acls.list(self.store.node(parent).acl) });
+    fn acl_of(&self, id: NodeId) -> &AclList {
+        self.acls.list(self.store.node(id).acl)
     }
 
     fn quota_after_create(&mut self, parent: &str, name: &str, path: &str, data: Option<&[u8]>) {

@@ -292,7 +292,7 @@ mod tests {
 
     fn fire(watches: &mut Watches, kind: ChangeKind, path: &str) -> Vec<(u64, EventType, String)> {
         let mut told = vec![];
-        let change = Change { kind, path, acl: &[], parent_acl: &[] };
+        let change = Change { kind, path, acl: &[], parent_acl: &[], data_bytes: 0 };
         watches.fire(&change, |conn, event, path, _| told.push((conn.0, event, path.into())));
         told
     }
