@@ -49,7 +49,7 @@ pub struct Overlay {
     nodes: HashMap<Path, Pending, FixedState>,
     /// Every change in order, so that entries can go once the tree has caught up with them.
     changes: VecDeque<(Zxid, Path)>,
-    /// Ephemeral nodes whose creation is pending.
+    /// The ephemeral ones among `nodes` that will exist.
     created: HashMap<SessionId, BTreeSet<Path>, FixedState>,
     /// The tree's digest after the last pending transaction.
     digest: u64,
@@ -187,9 +187,9 @@ impl Overlay {
     /// The ephemeral nodes that `session` will own, in the order in which they are to go.
     pub(crate) fn ephemerals(&self, tree: &Tree, session: SessionId) -> BTreeSet<Path> {
         let created = self.created.get(&session).into_iter().flatten().cloned();
-        let gone = |path: &Path| self.nodes.get(path).is_some_and(|node| !node.exists);
-        let there = tree.ephemerals(session).map(Path::from);
-        there.filter(|path| !gone(path)).chain(created).collect()
+        // Of what is pending, `created` knows: a name may be another's by then.
+        let settled = tree.ephemerals(session).map(Path::from);
+        settled.filter(|path| !self.nodes.contains_key(path)).chain(created).collect()
     }
 
     /// A list to keep: the open one, which nearly every node has, is shared.
