@@ -1,5 +1,4 @@
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -19,6 +18,7 @@ use crate::flight::{Append, Asked, Flight, Ticket};
 use crate::gate::ReadGate;
 use crate::lane::{Ask, Backlog, Lane, Queued};
 use crate::read::{Answer, Asker, read};
+use crate::reaper::Reaper;
 use crate::replica::{Replica, WatchLock};
 use crate::reply::{error_of, write_outcome};
 use crate::session::{Handshake, SessionIds, SessionLimits};
@@ -136,9 +136,9 @@ pub struct Brain {
     connections: ById<ConnId, Connection>,
     by_session: ById<SessionId, ConnId>,
     backlog: Backlog,
-    reaping: VecDeque<String>,
-    next_scan_ms: i64,
-    next_reap_ms: i64,
+    /// Renewed sessions whose connections wait until these transactions are applied.
+    renewals: VecDeque<(Zxid, ConnId)>,
+    reaper: Reaper,
 }
 
 impl Brain {
@@ -158,9 +158,8 @@ impl Brain {
             connections: HashMap::with_hasher(hasher()),
             by_session: HashMap::with_hasher(hasher()),
             backlog: Backlog::default(),
-            reaping: VecDeque::new(),
-            next_scan_ms: now.mono_ms + settings.reap_interval_ms,
-            next_reap_ms: now.mono_ms,
+            renewals: VecDeque::new(),
+            reaper: Reaper::new(&settings, now),
             settings,
         }
     }
@@ -227,7 +226,7 @@ impl Brain {
                 self.advance(replica, conn, sink);
             }
             Input::Disconnected { conn } => {
-                self.disconnect(conn);
+                self.disconnect(conn, sink);
                 replica.watches.with(|watches| watches.remove_conn(conn));
             }
         }
@@ -253,8 +252,7 @@ impl Brain {
     /// When [`Brain::tick`] has something to do next, on the monotonic clock.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<i64> {
-        let reap = if self.reaping.is_empty() { self.next_scan_ms } else { self.next_reap_ms };
-        self.tracker.next_deadline().into_iter().chain([reap]).min()
+        self.tracker.next_deadline().into_iter().chain([self.reaper.deadline()]).min()
     }
 
     /// Does what time alone brings: ends sessions, reaps containers and TTL nodes. Returns how many
@@ -272,17 +270,7 @@ impl Brain {
     }
 
     fn reap(&mut self, tree: &Tree, now: Now) {
-        if now.mono_ms >= self.next_scan_ms && self.reaping.is_empty() {
-            self.next_scan_ms = now.mono_ms + self.settings.reap_interval_ms;
-            self.next_reap_ms = now.mono_ms;
-            self.reaping = tree.reap_candidates(now.wall_ms, self.settings.never_used_ms).into();
-        }
-        let gap_ms = 60_000 / self.settings.reap_per_minute.clamp(1, 60_000);
-        while self.next_reap_ms <= now.mono_ms {
-            let Some(path) = self.reaping.pop_front() else {
-                return;
-            };
-            self.next_reap_ms += gap_ms;
+        while let Some(path) = self.reaper.next(tree, now) {
             let request = WriteRequest::DeleteContainer(PathRequest { path: path.into() });
             self.prepare(tree, now, &Caller::server(SessionId::NONE), &request);
         }
@@ -319,7 +307,30 @@ impl Brain {
             replica.watches.with(|watches| watches.remove_conn(old));
         }
         self.tracker.track(session, timeout_ms, now.mono_ms);
-        self.establish(conn, session, timeout_ms, sink);
+        self.renew(conn, session, sink);
+    }
+
+    /// The session has a new connection, which must see what was asked through the old one: whoever
+    /// looks whether a write of unknown fate was carried out finds it now or never.
+    fn renew(&mut self, conn: ConnId, session: SessionId, sink: &mut dyn Sink) {
+        self.by_session.insert(session, conn);
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.session = session;
+        }
+        match self.flight.last_in_flight() {
+            Some(last) => self.renewals.push_back((last, conn)),
+            None => self.establish(conn, session, sink),
+        }
+    }
+
+    /// Goes on with the renewals that waited for no more than `applied`.
+    fn renew_waiting(&mut self, applied: Zxid, sink: &mut dyn Sink) {
+        while let Some((_, conn)) = self.renewals.pop_front_if(|(last, _)| *last <= applied) {
+            let session = self.connections.get(&conn).map(|connection| connection.session);
+            if let Some(session) = session {
+                self.establish(conn, session, sink);
+            }
+        }
     }
 
     fn create_session(&mut self, tree: &Tree, now: Now, conn: ConnId, timeout_ms: i32) {
@@ -341,13 +352,8 @@ impl Brain {
     }
 
     /// The handshake ends well: the client gets its session, the connection its requests.
-    fn establish(
-        &mut self,
-        conn: ConnId,
-        session: SessionId,
-        timeout_ms: i32,
-        sink: &mut dyn Sink,
-    ) {
+    fn establish(&mut self, conn: ConnId, session: SessionId, sink: &mut dyn Sink) {
+        let timeout_ms = self.tracker.session(session).map_or(0, |tracked| tracked.timeout_ms);
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
@@ -367,17 +373,21 @@ impl Brain {
 
     /// Ends a connection from our side.
     fn end(&mut self, conn: ConnId, sink: &mut dyn Sink) {
-        self.disconnect(conn);
+        self.disconnect(conn, sink);
         sink.close(conn);
     }
 
-    fn disconnect(&mut self, conn: ConnId) {
+    /// Forgets a connection. Its session lives on, its timeout counted from what was heard last.
+    fn disconnect(&mut self, conn: ConnId, sink: &dyn Sink) {
         let Some(mut connection) = self.connections.remove(&conn) else {
             return;
         };
         connection.lane.clear(&mut self.backlog);
         if self.by_session.get(&connection.session) == Some(&conn) {
             self.by_session.remove(&connection.session);
+            if let Some(heard_ms) = sink.heard_ms(conn) {
+                self.tracker.touch(connection.session, heard_ms);
+            }
         }
     }
 
@@ -457,7 +467,9 @@ impl Brain {
                 self.apply(replica, &group.append.bytes[start..*end], asked, sink);
                 start = *end;
             }
-            self.overlay.caught_up(group.append.ticket.zxid);
+            let applied = group.append.ticket.zxid;
+            self.overlay.caught_up(applied);
+            self.renew_waiting(applied, sink);
         }
     }
 
@@ -550,8 +562,7 @@ impl Brain {
         debug_assert!(matches!(turn, Some(Queued::Write)), "writes are answered in order");
         let answered = Answered { xid, op, zxid, err: error_of(outcome), bytes, received_ms };
         if op == OpCode::CreateSession {
-            let timeout_ms = self.tracker.session(session).map_or(0, |tracked| tracked.timeout_ms);
-            self.establish(conn, session, timeout_ms, sink);
+            self.establish(conn, session, sink);
             sink.answered(conn, answered);
         } else {
             sink.append(conn, &mut |out| write_outcome(out, xid, zxid, outcome));

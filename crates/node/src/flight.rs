@@ -116,6 +116,12 @@ impl Flight {
         self.appended.front().is_some_and(|group| group.append.ticket.zxid <= self.committed)
     }
 
+    /// The last transaction that is prepared, unless all are applied.
+    pub(crate) fn last_in_flight(&self) -> Option<Zxid> {
+        let settled = self.entries.is_empty() && self.appended.is_empty();
+        (!settled).then_some(self.last_zxid)
+    }
+
     /// Bytes prepared and not yet applied.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len() + self.appended.iter().map(|group| group.append.bytes.len()).sum::<usize>()

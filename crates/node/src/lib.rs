@@ -23,6 +23,7 @@ mod flight;
 mod gate;
 mod lane;
 mod read;
+mod reaper;
 mod replica;
 mod reply;
 mod session;

@@ -91,10 +91,21 @@ impl SessionTracker {
         self.queue.buckets.entry(deadline).or_default().insert(session);
     }
 
-    /// Notes that the session's end is under way.
+    /// Notes when the session was heard, which its connection knew until it ended.
+    pub fn touch(&mut self, session: SessionId, heard_ms: i64) {
+        let Some(tracked) = self.sessions.get(&session).filter(|tracked| !tracked.closing) else {
+            return;
+        };
+        if self.queue.deadline(heard_ms, tracked.timeout_ms) > tracked.deadline {
+            self.track(session, tracked.timeout_ms, heard_ms);
+        }
+    }
+
+    /// Notes that the session's end is under way. It will not expire as well.
     pub fn set_closing(&mut self, session: SessionId) {
         if let Some(tracked) = self.sessions.get_mut(&session) {
             tracked.closing = true;
+            self.queue.remove(session, tracked.deadline);
         }
     }
 
@@ -174,13 +185,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_lost_connection_heard_counts() {
+        let mut tracker = SessionTracker::new(1000, 0);
+        tracker.track(S, 5000, 2000);
+        tracker.touch(S, 1000);
+        assert_eq!(tracker.next_deadline(), Some(8000));
+        tracker.touch(S, 5500);
+        assert_eq!(tracker.expire(10_999, |_| None), []);
+        assert_eq!(tracker.expire(11_000, |_| None), [S]);
+    }
+
+    #[test]
     fn tracking_again_gives_a_new_timeout() {
         let mut tracker = SessionTracker::new(1000, 0);
         tracker.track(S, 5000, 0);
-        tracker.set_closing(S);
         tracker.track(S, 9000, 0);
         assert_eq!(tracker.next_deadline(), Some(10_000));
-        assert!(tracker.session(S).expect("tracked").closing);
         assert_eq!(tracker.buckets().count(), 1);
+    }
+
+    #[test]
+    fn a_closing_session_does_not_expire() {
+        let mut tracker = SessionTracker::new(1000, 0);
+        tracker.track(S, 5000, 0);
+        tracker.set_closing(S);
+        tracker.touch(S, 3000);
+        assert_eq!(tracker.next_deadline(), None);
+        assert!(tracker.session(S).expect("tracked").closing);
     }
 }

@@ -174,18 +174,26 @@ impl Tree {
     /// `never_used_ms` is how long a container that never had a child may stay; 0 is for ever.
     #[must_use]
     pub fn reap_candidates(&self, wall_ms: i64, never_used_ms: i64) -> Vec<String> {
-        let due = |id: &&NodeId| {
-            let node = self.store.node(**id);
-            let idle_ms = wall_ms.saturating_sub(node.stat.mtime);
-            node.children == 0
-                && match Owner::read(node.stat.ephemeral_owner, self.options.types) {
-                    Owner::Children if node.stat.cversion > 0 => true,
-                    Owner::Children => never_used_ms > 0 && idle_ms > never_used_ms,
-                    Owner::Ttl(ttl_ms) => idle_ms > ttl_ms,
-                    Owner::Nobody | Owner::Session(_) => false,
-                }
-        };
+        let due = |id: &&NodeId| self.is_due(**id, wall_ms, never_used_ms);
         self.reapable.iter().filter(due).map(|id| self.store.path(*id)).collect()
+    }
+
+    /// Whether the node at `path` would be among them.
+    #[must_use]
+    pub fn is_reap_candidate(&self, path: &str, wall_ms: i64, never_used_ms: i64) -> bool {
+        self.store.find(path).is_some_and(|id| self.is_due(id, wall_ms, never_used_ms))
+    }
+
+    fn is_due(&self, id: NodeId, wall_ms: i64, never_used_ms: i64) -> bool {
+        let node = self.store.node(id);
+        let idle_ms = wall_ms.saturating_sub(node.stat.mtime);
+        node.children == 0
+            && match Owner::read(node.stat.ephemeral_owner, self.options.types) {
+                Owner::Children if node.stat.cversion > 0 => true,
+                Owner::Children => never_used_ms > 0 && idle_ms > never_used_ms,
+                Owner::Ttl(ttl_ms) => idle_ms > ttl_ms,
+                Owner::Nobody | Owner::Session(_) => false,
+            }
     }
 
     pub(crate) fn node_ref(&self, id: NodeId) -> NodeRef<'_> {
