@@ -115,7 +115,7 @@ impl Connection {
         request.write(&mut self.outbox);
         end_frame(&mut self.outbox, start);
         self.flush()?;
-        let Some(payload) = self.payload()? else {
+        let Some(payload) = self.next_payload()? else {
             return Ok(None);
         };
         Ok(Some(ConnectResponse::decode(&payload, REPLY_LIMITS)?))
@@ -152,7 +152,7 @@ impl Connection {
     /// # Errors
     /// When none comes within [`PATIENCE`], or it is malformed.
     pub fn next_frame(&mut self) -> Result<Option<Frame>> {
-        self.payload()?.map(|payload| Frame::decode(&payload)).transpose()
+        self.next_payload()?.map(|payload| Frame::decode(&payload)).transpose()
     }
 
     /// Whether the server hangs up, after whatever it still had to say, within [`PATIENCE`].
@@ -167,7 +167,11 @@ impl Connection {
         Ok(frames)
     }
 
-    fn payload(&mut self) -> Result<Option<Vec<u8>>> {
+    /// The next frame's payload, whatever it is; `None` when the server has hung up.
+    ///
+    /// # Errors
+    /// When none comes within [`PATIENCE`].
+    pub fn next_payload(&mut self) -> Result<Option<Vec<u8>>> {
         let deadline = Instant::now() + self.patience;
         loop {
             let mut frames = Frames::new(&self.inbox[self.taken..], REPLY_LIMITS);

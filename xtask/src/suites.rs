@@ -12,6 +12,8 @@ pub struct Suite {
 pub const SUITES: &[Suite] = &[
     Suite { name: "c_client", minutes: 0.2 },
     Suite { name: "node_client", minutes: 0.2 },
+    Suite { name: "at_start", minutes: 0.1 },
+    Suite { name: "process", minutes: 0.2 },
     Suite { name: "shell", minutes: 0.4 },
     Suite { name: "java_client", minutes: 0.5 },
     Suite { name: "configuration", minutes: 0.5 },

@@ -47,13 +47,21 @@ fn impure() -> Result<Vec<String>> {
     Ok(complaints)
 }
 
+/// The suite that a file is the root of: `NAME.rs` or `NAME/main.rs`, as cargo finds them.
+fn suite(file: &Path) -> Option<String> {
+    let mut words = file.strip_prefix("compat/tests").ok()?.iter();
+    let (first, second, rest) = (words.next()?, words.next(), words.next());
+    match (second.and_then(|word| word.to_str()), rest) {
+        (None, _) => Some(Path::new(first).file_stem()?.to_string_lossy().into_owned()),
+        (Some("main.rs"), None) => Some(first.to_string_lossy().into_owned()),
+        _ => None,
+    }
+}
+
 /// Suites without a row in the gate, and rows without a suite.
 fn unlisted_suites() -> Result<Vec<String>> {
-    let found: BTreeSet<String> = files("compat/tests", &["rs"])?
-        .iter()
-        .filter(|file| file.parent() == Some(Path::new("compat/tests")))
-        .filter_map(|file| Some(file.file_stem()?.to_string_lossy().into_owned()))
-        .collect();
+    let found: BTreeSet<String> =
+        files("compat/tests", &["rs"])?.iter().filter_map(|file| suite(file)).collect();
     let listed: BTreeSet<String> = SUITES.iter().map(|suite| suite.name.to_owned()).collect();
     let differing = found.symmetric_difference(&listed);
     Ok(differing
@@ -64,6 +72,14 @@ fn unlisted_suites() -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suite_is_a_file_or_a_folder() {
+        let suite = |path| suite(Path::new(path));
+        assert_eq!(suite("compat/tests/shell.rs").as_deref(), Some("shell"));
+        assert_eq!(suite("compat/tests/process/main.rs").as_deref(), Some("process"));
+        assert_eq!(suite("compat/tests/process/disk.rs"), None);
+    }
 
     #[test]
     fn long_files_and_ignored_tests_are_found() {
