@@ -10,8 +10,8 @@ use tree::{
     Change, ConnId, Origin, Outcome, Overlay, Rules, SessionTracker, Tree, Watches, permits,
 };
 use wire::{
-    ConnectResponse, ErrorCode, EventType, Id, Limits, LogEntry, OpCode, PathRequest, Perms,
-    ReplyHeader, TxnHeader, WatcherEvent, WriteRequest, session_password, write_reply,
+    ConnectResponse, DecodeError, ErrorCode, EventType, Id, Limits, LogEntry, OpCode, PathRequest,
+    Perms, ReplyHeader, TxnHeader, WatcherEvent, WriteRequest, session_password, write_reply,
 };
 
 use crate::flight::{Append, Asked, Flight, Ticket};
@@ -59,7 +59,8 @@ pub enum Input {
         /// The frame.
         handshake: Handshake,
     },
-    /// It has proved to be somebody.
+    /// It has proved to be somebody. The connection has entered its gate with it: a read that
+    /// relies on this waits until the events that it asks for do so too.
     Identified {
         /// The connection.
         conn: ConnId,
@@ -212,6 +213,7 @@ impl Brain {
             Input::Identified { conn, identities } => {
                 if let Some(connection) = self.connections.get_mut(&conn) {
                     connection.identities = identities;
+                    connection.gate.leave();
                 }
             }
             Input::Requested { conn, xid, op, body, received_ms } => {
@@ -426,7 +428,7 @@ impl Brain {
                 self.prepare(&replica.tree, now, &caller, &request);
             }
             // An undecodable multi takes a place in the order, as in Java.
-            Err(_) if op == OpCode::Multi => {
+            Err(error) if op == OpCode::Multi && error != DecodeError::NullAcl => {
                 connection.lane.push(Queued::Write, &mut self.backlog);
                 let caller = Caller { session, identities: &[], asked: Some(asked) };
                 let origin = self.origin(now, &caller);

@@ -45,7 +45,7 @@ impl Reaper {
         if now.mono_ms < self.next_reap_ms {
             return None;
         }
-        // Where many are due it is long since this one was found: it may be in use again.
+        // Where many are due it is long since this one was found: it may be in use again (C-023).
         let due = |path: &String| tree.is_reap_candidate(path, now.wall_ms, self.never_used_ms);
         let path = core::iter::from_fn(|| self.due.pop_front()).find(due)?;
         self.next_reap_ms += self.gap_ms;

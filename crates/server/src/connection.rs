@@ -369,6 +369,7 @@ impl Connection {
         match self.service.schemes.authenticate(scheme, packet.auth, peer, &mut identities) {
             Ok(()) => {
                 self.identities = identities.into();
+                self.client.gate.enter();
                 self.outgoing.push(Message::Input(Input::Identified {
                     conn: self.client.id,
                     identities: self.identities.clone(),

@@ -28,6 +28,9 @@ pub enum DecodeError {
     /// Null where a value is required.
     #[error("a required field is null")]
     Null,
+    /// A create within a multi without an ACL. Java stumbles over it while it still decodes.
+    #[error("a create within a multi has no ACL")]
+    NullAcl,
     /// A number that names nothing (operation, mode, watch kind).
     #[error("{what} has no meaning for the value {value}")]
     Unknown {
@@ -228,7 +231,7 @@ impl<'a> Record<'a> for Option<Text<'a>> {
     }
 }
 
-/// A string that may not be null. Every path is one: Java answers a null path as undecodable.
+/// A string that may not be null. Every path is one (C-022).
 impl<'a> Record<'a> for Text<'a> {
     fn read(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
         input.buffer()?.map(text).ok_or(DecodeError::Null)

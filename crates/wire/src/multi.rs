@@ -64,8 +64,8 @@ impl CreateRequest<'_> {
     fn within_multi(self) -> Result<Self, DecodeError> {
         let bad_mode = DecodeError::Unknown { what: "create mode", value: self.flags };
         let mode = CreateMode::from_code(self.flags);
-        if self.acl.is_none() {
-            return Err(DecodeError::Null);
+        if self.acl.is_none() && self.op != OpCode::CreateTtl {
+            return Err(DecodeError::NullAcl);
         }
         let op = match (self.op, mode) {
             (OpCode::CreateTtl, Some(mode)) if mode.has_ttl() => OpCode::CreateTtl,
