@@ -58,7 +58,11 @@ impl Body {
 
     pub(crate) fn name(&self) -> &str {
         // Made from a str by `new`, so this never falls back.
-        core::str::from_utf8(&self.bytes[..self.name_len as usize]).unwrap_or_default()
+        core::str::from_utf8(self.name_bytes()).unwrap_or_default()
+    }
+
+    fn name_bytes(&self) -> &[u8] {
+        &self.bytes[..self.name_len as usize]
     }
 
     pub(crate) fn data(&self) -> Option<&[u8]> {
@@ -216,14 +220,17 @@ impl Store {
     }
 
     /// Whether the names from the node up to the root spell `path`.
-    fn is_at(&self, mut id: NodeId, mut path: &str) -> bool {
+    fn is_at(&self, mut id: NodeId, path: &str) -> bool {
+        let mut rest = path.as_bytes();
         while id != NodeId::ROOT {
             let node = self.node(id);
-            let above = path.strip_suffix(node.body.name()).and_then(|rest| rest.strip_suffix('/'));
-            let Some(rest) = above else { return false };
-            (path, id) = (rest, node.parent);
+            let above = rest.strip_suffix(node.body.name_bytes());
+            let Some(above) = above.and_then(|above| above.strip_suffix(b"/")) else {
+                return false;
+            };
+            (rest, id) = (above, node.parent);
         }
-        path.is_empty()
+        rest.is_empty()
     }
 
     /// The path of a node, by climbing to the root.
