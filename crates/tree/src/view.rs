@@ -154,6 +154,8 @@ pub enum LoadError {
 /// Builds a tree from a snapshot.
 pub struct Loader {
     tree: Tree,
+    /// The parent of the last node: usually the next one's too.
+    parent: (String, NodeId),
     acls: HashMap<i64, Vec<Acl<'static>>, FixedState>,
 }
 
@@ -162,7 +164,11 @@ impl Loader {
     #[must_use]
     pub fn new(options: Options) -> Loader {
         let hasher = FixedState::with_seed(options.hash_seed);
-        Loader { tree: Tree::bare(options), acls: HashMap::with_hasher(hasher) }
+        Loader {
+            tree: Tree::bare(options),
+            parent: ("/".into(), NodeId::ROOT),
+            acls: HashMap::with_hasher(hasher),
+        }
     }
 
     /// Adds a session with its timeout in milliseconds.
