@@ -1,11 +1,14 @@
 //! Takes clients in, within the limits, and hands them to the I/O threads.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,7 +24,7 @@ use crate::outbox::Outbox;
 use crate::server::Stage;
 
 /// Length of the queue of connections that wait to be accepted. Java's 50 drops clients that come
-/// back all at once after an outage, each of which then loses a second or more.
+/// back all at once after an outage, each of which then loses a second or more (C-009).
 const BACKLOG: u32 = 4096;
 
 /// How long a failed accept is left alone: the process is out of file descriptors, and waiting for
@@ -167,7 +170,7 @@ pub(crate) async fn serve_clients(
 ) {
     let recorder = service.hub.metrics.recorder();
     let desk = Desk { scratch: vec![0; SCRATCH_BYTES], recorder };
-    let desk = std::rc::Rc::new(std::cell::RefCell::new(desk));
+    let desk = Rc::new(RefCell::new(desk));
     while let Some(arrival) = arrivals.recv().await {
         let conn = ConnId(ids.0.fetch_add(1, Ordering::Relaxed));
         let Arrival { socket, peer, seat } = arrival;
@@ -200,20 +203,23 @@ fn seat_client(
 
 async fn serve(
     mut connection: Connection,
-    desk: std::rc::Rc<std::cell::RefCell<Desk>>,
+    desk: Rc<RefCell<Desk>>,
     patience: Duration,
     seat: Seat,
 ) {
-    let mut impatience = std::pin::pin!(tokio::time::sleep(patience));
-    let mut is_fresh = true;
+    // Most connections wait for most of their lives: they keep no timer.
+    let mut impatience = Some(Box::pin(tokio::time::sleep(patience)));
     poll_fn(|cx| {
-        let ended = connection.poll(cx, &mut desk.borrow_mut());
-        if is_fresh && ended.is_pending() {
-            is_fresh = connection.is_fresh();
+        let mut desk = desk.borrow_mut();
+        let ended = connection.poll(cx, &mut desk);
+        if ended.is_pending() && connection.is_fresh() {
             // Who says nothing for so long is no client.
-            if is_fresh && std::future::Future::poll(impatience.as_mut(), cx).is_ready() {
-                return std::task::Poll::Ready(());
+            if impatience.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+                desk.recorder.add(Counter::SessionlessConnectionsExpired, 1);
+                return Poll::Ready(());
             }
+        } else {
+            impatience = None;
         }
         ended
     })

@@ -5,30 +5,31 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use node::{Answered, Asker, Handshake, Input, read};
+use node::Input;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
-use tree::Authenticator;
-use wire::{
-    AuthPacket, ConnectRequest, DecodeError, ErrorCode, Frames, Id, Limits, OpCode, Reader, Record,
-    ReplyHeader, RequestHeader, password_matches, write_reply,
-};
+use wire::{Id, Limits};
 
 use crate::client::Client;
 use crate::hub::{Hub, Message};
 use crate::metrics::{Counter, Recorder};
 use crate::outbox::Flushed;
-use crate::words::Word;
 use crate::words_desk::WordsDesk;
 
 /// Requests of one connection that may be under way at once; beyond, it is not read.
 const UNDER_WAY_MAX: usize = 4096;
 
+/// Reads of one connection that may wait behind its writes: nobody knows how long the replies will
+/// be, and all of them come at once.
+const READS_BEHIND_MAX: usize = 128;
+
+/// How often a connection goes on in one poll before the others on its thread get their turn.
+const ROUNDS_MAX: usize = 8;
+
 /// What every connection's task needs.
 pub(crate) struct Service {
     pub(crate) hub: Arc<Hub>,
-    pub(crate) schemes: Authenticator,
+    pub(crate) schemes: tree::Authenticator,
     pub(crate) skip_acl: bool,
     pub(crate) limits: Limits,
     pub(crate) words: WordsDesk,
@@ -43,7 +44,7 @@ pub(crate) struct Desk {
 
 /// How far the connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     /// Nothing has come yet: a handshake, or a four-letter word.
     Fresh,
     /// The handshake is with the brain; what the client sends meanwhile stays where it is.
@@ -56,14 +57,18 @@ enum Stage {
 
 /// The state of a connection's task.
 pub(crate) struct Connection {
-    service: Arc<Service>,
-    client: Arc<Client>,
+    pub(crate) service: Arc<Service>,
+    pub(crate) client: Arc<Client>,
     socket: OwnedReadHalf,
-    stage: Stage,
-    /// What came of a frame that is not whole yet.
-    partial: Vec<u8>,
-    identities: Arc<[Id<'static>]>,
-    outgoing: Vec<Message>,
+    pub(crate) stage: Stage,
+    /// What has come and is not taken: part of a frame, or more than there was room for.
+    kept: Vec<u8>,
+    /// Whether there may be whole frames in it.
+    pub(crate) has_more: bool,
+    /// Reads handed to the brain since nothing was under way.
+    pub(crate) reads_behind: usize,
+    pub(crate) identities: Arc<[Id<'static>]>,
+    pub(crate) outgoing: Vec<Message>,
 }
 
 impl Connection {
@@ -79,13 +84,15 @@ impl Connection {
             client,
             socket,
             stage: Stage::Fresh,
-            partial: Vec::new(),
+            kept: Vec::new(),
+            has_more: false,
+            reads_behind: 0,
             identities: Arc::from([Id::new("ip", ip)]),
             outgoing: Vec::new(),
         }
     }
 
-    /// Whether the client has said who it is.
+    /// Whether the client has not said yet who it is.
     pub(crate) fn is_fresh(&self) -> bool {
         self.stage == Stage::Fresh
     }
@@ -93,41 +100,39 @@ impl Connection {
     /// Drives the connection as far as it goes without waiting; ready once it has ended.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, desk: &mut Desk) -> Poll<()> {
         self.client.waker.register(cx.waker());
-        loop {
+        for _ in 0..ROUNDS_MAX {
             if ready!(self.poll_flush(cx)) == Flushed::Ended {
                 return Poll::Ready(());
             }
             if self.stage == Stage::Connecting && self.client.is_established() {
                 self.stage = Stage::Serving;
-                let partial = std::mem::take(&mut self.partial);
-                self.take(&partial, desk);
-                continue;
+                self.has_more = true;
             }
-            if !self.may_read() {
-                // Whoever changes that looks at the flag; what changed before it was set is seen now.
-                self.client.is_paused.store(true, Ordering::SeqCst);
-                if !self.may_read() {
-                    return Poll::Pending;
-                }
+            if self.is_held_up() {
+                return Poll::Pending;
             }
-            let Desk { scratch, .. } = desk;
-            let mut buffer = ReadBuf::new(scratch);
-            let polled = Pin::new(&mut self.socket).poll_read(cx, &mut buffer);
-            let len = buffer.filled().len();
-            if ready!(polled).is_err() || len == 0 {
+            if self.has_more {
+                self.take_kept(desk);
+            } else if !ready!(self.poll_read(cx, desk)) {
                 return Poll::Ready(());
             }
-            self.received(len, desk);
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Sends what is there; pending while the socket is full and nothing else can be done.
     fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Flushed> {
         let mut outbox = self.client.outbox.lock();
         loop {
+            let before = outbox.unsent_bytes();
             let flushed = outbox.flush();
             if flushed != Flushed::Blocked {
                 return Poll::Ready(flushed);
+            }
+            if outbox.unsent_bytes() < before {
+                // Who takes replies is there, though what it says may have to wait.
+                self.client.heard_ms.store(self.service.hub.clock.mono_ms(), Ordering::Relaxed);
             }
             let Some(socket) = outbox.socket() else { return Poll::Ready(Flushed::Ended) };
             let writable = socket.as_ref().poll_write_ready(cx);
@@ -138,273 +143,103 @@ impl Connection {
         }
     }
 
-    fn may_read(&self) -> bool {
-        let ready = match self.stage {
+    /// Whether nothing may be taken from the client now; then whoever changes that wakes the task.
+    fn is_held_up(&self) -> bool {
+        if self.may_take() {
+            if self.client.is_paused.load(Ordering::Relaxed) {
+                self.client.is_paused.store(false, Ordering::SeqCst);
+            }
+            return false;
+        }
+        // Whoever changes that looks at the flag; what changed before it was set is seen now.
+        self.client.is_paused.store(true, Ordering::SeqCst);
+        !self.may_take()
+    }
+
+    /// Whether there is room for another request.
+    pub(crate) fn may_take(&self) -> bool {
+        let is_ready = match self.stage {
             Stage::Fresh => true,
-            Stage::Serving => self.client.gate.under_way() < UNDER_WAY_MAX,
+            Stage::Serving => self.has_room(),
             Stage::Connecting | Stage::Ending => false,
         };
-        ready && !self.service.hub.is_overloaded() && !self.client.outbox.lock().is_full()
+        is_ready && !self.service.hub.is_overloaded() && !self.client.outbox.lock().is_full()
     }
 
-    fn received(&mut self, len: usize, desk: &mut Desk) {
-        let now_ms = self.service.hub.clock.mono_ms();
-        self.client.heard_ms.store(now_ms, Ordering::Relaxed);
+    fn has_room(&self) -> bool {
+        let under_way = self.client.gate.under_way();
+        under_way == 0
+            || under_way < UNDER_WAY_MAX
+                && self.reads_behind < READS_BEHIND_MAX
+                && !self.service.hub.is_crowded()
+    }
+
+    /// Reads what has come; ready with false if there will be nothing more.
+    fn poll_read(&mut self, cx: &mut Context<'_>, desk: &mut Desk) -> Poll<bool> {
+        let mut buffer = ReadBuf::new(&mut desk.scratch);
+        let polled = ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer));
+        let len = buffer.filled().len();
+        if polled.is_err() || len == 0 {
+            desk.recorder.add(Counter::ConnectionDropCount, u64::from(polled.is_ok()));
+            return Poll::Ready(false);
+        }
+        self.client.heard_ms.store(self.service.hub.clock.mono_ms(), Ordering::Relaxed);
         desk.recorder.add(Counter::BytesReceivedCount, len as u64);
-        if self.partial.is_empty() {
+        if self.kept.is_empty() {
             let scratch = std::mem::take(&mut desk.scratch);
-            self.take(&scratch[..len], desk);
+            let taken = self.take(&scratch[..len], desk);
+            self.kept.extend_from_slice(&scratch[taken..len]);
             desk.scratch = scratch;
         } else {
-            self.partial.extend_from_slice(&desk.scratch[..len]);
-            let partial = std::mem::take(&mut self.partial);
-            self.take(&partial, desk);
+            self.kept.extend_from_slice(&desk.scratch[..len]);
+            self.take_kept(desk);
+        }
+        Poll::Ready(true)
+    }
+
+    fn take_kept(&mut self, desk: &mut Desk) {
+        let mut kept = std::mem::take(&mut self.kept);
+        let taken = self.take(&kept, desk);
+        // Empty, it goes back to the allocator.
+        if taken < kept.len() {
+            kept.drain(..taken);
+            self.kept = kept;
         }
     }
 
-    /// Takes the frames at the front of `bytes`, and keeps what is left of them.
-    fn take(&mut self, bytes: &[u8], desk: &mut Desk) {
-        let mut rest = bytes;
+    /// Takes the frames at the front of `bytes`; returns how much that was.
+    fn take(&mut self, bytes: &[u8], desk: &mut Desk) -> usize {
+        self.has_more = false;
+        let mut taken = 0;
         if self.stage == Stage::Fresh {
-            rest = self.greet(rest, desk);
+            taken += self.greet(bytes, desk);
         }
         if self.stage == Stage::Serving {
-            rest = self.serve(rest, desk);
-        }
-        if self.stage != Stage::Ending && !rest.is_empty() {
-            self.partial.extend_from_slice(rest);
+            taken += self.serve(&bytes[taken..], desk);
         }
         if !self.outgoing.is_empty() {
             self.service.hub.tell(self.outgoing.drain(..));
         }
+        if self.stage == Stage::Ending { bytes.len() } else { taken }
     }
 
     /// Nothing more is taken from the client.
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.stage = Stage::Ending;
         self.client.outbox.lock().close();
     }
 
-    /// The first frame: a four-letter word or a handshake.
-    fn greet<'b>(&mut self, bytes: &'b [u8], desk: &Desk) -> &'b [u8] {
-        let Some(code) = bytes.first_chunk::<4>() else { return bytes };
-        if let Some(word) = Word::from_code(*code) {
-            return self.answer_word(word, bytes, desk);
-        }
-        let mut frames = Frames::new(bytes, self.service.limits);
-        let payload = match frames.next_frame() {
-            Ok(Some(payload)) => payload,
-            Ok(None) => return bytes,
-            Err(error) => return self.refuse(&error),
-        };
-        desk.recorder.packet_received();
-        match ConnectRequest::decode(payload, self.service.limits) {
-            Ok(request) => self.connect(&request),
-            Err(error) => return self.refuse(&error),
-        }
-        &bytes[frames.consumed()..]
-    }
-
-    fn answer_word<'b>(&mut self, word: Word, bytes: &'b [u8], desk: &Desk) -> &'b [u8] {
-        // The mask follows the word, and may come later.
-        if word == Word::Stmk && bytes.len() < 12 {
-            return bytes;
-        }
-        desk.recorder.packet_received();
-        self.client.stats.lock().received += 1;
-        let answer = self.service.words.answer(&self.service.hub, &self.client, word, &bytes[4..]);
-        if let Some(out) = self.client.outbox.lock().open() {
-            out.extend_from_slice(answer.as_bytes());
-        }
-        desk.recorder.packet_sent();
-        self.end();
-        &[]
-    }
-
     /// Ends the connection because of what the client sent.
-    fn refuse<'b>(&mut self, error: &dyn std::error::Error) -> &'b [u8] {
+    pub(crate) fn refuse(&mut self, error: &dyn std::error::Error) {
         let (peer, session) = (self.client.peer, self.client.stats.lock().session);
         tracing::warn!(%peer, %session, %error, "closing the connection");
         self.end();
-        &[]
     }
-
-    fn connect(&mut self, request: &ConnectRequest<'_>) {
-        let handshake = Handshake {
-            last_zxid_seen: request.last_zxid_seen,
-            timeout_ms: request.timeout_ms,
-            session: request.session,
-            password_matches: password_matches(request.session, request.password),
-            read_only: request.read_only,
-        };
-        self.stage = Stage::Connecting;
-        self.client.gate.enter();
-        self.outgoing.push(Message::Input(Input::Connected {
-            conn: self.client.id,
-            gate: self.client.gate.clone(),
-            identities: self.identities.clone(),
-            handshake,
-        }));
-    }
-
-    /// Takes whole requests. Reads whose turn it is are answered here and now, all of them within
-    /// one shared section and one hold of the outbox.
-    fn serve<'b>(&mut self, bytes: &'b [u8], desk: &Desk) -> &'b [u8] {
-        let received_ms = self.client.heard_ms.load(Ordering::Relaxed);
-        let mut frames = Frames::new(bytes, self.service.limits);
-        loop {
-            self.answer_reads(&mut frames, received_ms, desk);
-            match frames.next_frame() {
-                Ok(Some(payload)) => self.take_request(payload, received_ms, desk),
-                Ok(None) => break,
-                Err(error) => return self.refuse(&error),
-            }
-            if self.stage == Stage::Ending {
-                return &[];
-            }
-        }
-        &bytes[frames.consumed()..]
-    }
-
-    /// Answers the reads at the front, as long as nothing of the connection is under way.
-    fn answer_reads(&mut self, frames: &mut Frames<'_>, received_ms: i64, desk: &Desk) {
-        let Some((mut header, mut payload)) = self.next_direct_read(frames) else { return };
-        let service = self.service.clone();
-        let replica = service.hub.replica.read();
-        let mut outbox = self.client.outbox.lock();
-        let Some(out) = outbox.open() else { return };
-        let mut stats = self.client.stats.lock();
-        let asker = Asker {
-            conn: self.client.id,
-            session: stats.session,
-            identities: &self.identities,
-            schemes: &service.schemes,
-            skip_acl: service.skip_acl,
-            limits: service.limits,
-        };
-        loop {
-            let (xid, op) = header;
-            let before = out.len();
-            let zxid = read(&replica, &asker, xid, op, &payload[8..], out).zxid;
-            desk.recorder.packet_received();
-            desk.recorder.packet_sent();
-            desk.recorder.response_encoded((out.len() - before) as u64);
-            stats.received += 1;
-            stats.answered(Answered { xid, op, zxid, err: 0, bytes: 0, received_ms }, received_ms);
-            desk.recorder.request_answered(0);
-            match self.next_direct_read(frames) {
-                Some(next) => (header, payload) = next,
-                None => return,
-            }
-        }
-    }
-
-    /// Takes the next frame if it is a read that may be answered beside the writer.
-    fn next_direct_read<'b>(&self, frames: &mut Frames<'b>) -> Option<((i32, OpCode), &'b [u8])> {
-        if !self.client.gate.is_open() {
-            return None;
-        }
-        let mut ahead = frames.clone();
-        let payload = ahead.next_frame().ok()??;
-        let header: RequestHeader = Reader::new(payload, self.service.limits).read().ok()?;
-        let op = OpCode::from_code(header.op).filter(|op| is_read(*op))?;
-        *frames = ahead;
-        Some(((header.xid, op), payload))
-    }
-
-    /// A request that is no read, or a read that takes its turn.
-    fn take_request(&mut self, payload: &[u8], received_ms: i64, desk: &Desk) {
-        desk.recorder.packet_received();
-        self.client.stats.lock().received += 1;
-        let mut input = Reader::new(payload, self.service.limits);
-        let header: RequestHeader = match input.read() {
-            Ok(header) => header,
-            Err(error) => {
-                self.refuse(&error);
-                return;
-            }
-        };
-        let body = input.rest();
-        match OpCode::from_code(header.op) {
-            Some(OpCode::Auth) => self.authenticate(header.xid, body),
-            Some(OpCode::Sasl) => self.decline_sasl(header.xid, body),
-            Some(op) if op.is_client_request() => {
-                self.client.gate.enter();
-                self.outgoing.push(Message::Input(Input::Requested {
-                    conn: self.client.id,
-                    xid: header.xid,
-                    op,
-                    body: Bytes::copy_from_slice(body),
-                    received_ms,
-                }));
-            }
-            Some(_) | None => {
-                let zxid = base::Zxid(-1);
-                let err = ErrorCode::Unimplemented.code();
-                self.reply(ReplyHeader { xid: header.xid, zxid, err }, |_| {});
-                self.end();
-            }
-        }
-    }
-
-    fn reply(&self, header: ReplyHeader, body: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(out) = self.client.outbox.lock().open() {
-            write_reply(out, header, body);
-        }
-    }
-
-    /// Adds to what the connection has proved to be. The requests behind it already count on it.
-    fn authenticate(&mut self, xid: i32, body: &[u8]) {
-        let packet: AuthPacket<'_> = match Reader::new(body, self.service.limits).read() {
-            Ok(packet) => packet,
-            Err(error) => {
-                self.refuse(&error);
-                return;
-            }
-        };
-        let scheme = packet.scheme.as_deref().unwrap_or_default();
-        let mut identities = self.identities.to_vec();
-        let peer = self.client.peer.ip();
-        let header = |err| ReplyHeader { xid, zxid: base::Zxid::ZERO, err };
-        match self.service.schemes.authenticate(scheme, packet.auth, peer, &mut identities) {
-            Ok(()) => {
-                self.identities = identities.into();
-                self.client.gate.enter();
-                self.outgoing.push(Message::Input(Input::Identified {
-                    conn: self.client.id,
-                    identities: self.identities.clone(),
-                }));
-                tracing::info!(%peer, scheme, "authenticated");
-                self.reply(header(0), |_| {});
-            }
-            Err(error) => {
-                tracing::warn!(%peer, scheme, %error, "closing the connection");
-                self.reply(header(ErrorCode::AuthFailed.code()), |_| {});
-                self.end();
-            }
-        }
-    }
-
-    /// The answer of a server without a SASL login: no token, and the client goes on without.
-    fn decline_sasl(&mut self, xid: i32, body: &[u8]) {
-        let token = Reader::new(body, self.service.limits).buffer();
-        if let Err(error) = token.and_then(|token| token.ok_or(DecodeError::Null)) {
-            self.refuse(&error);
-            return;
-        }
-        let header = ReplyHeader { xid, zxid: base::Zxid::ZERO, err: 0 };
-        self.reply(header, |out| wire::Buffer::None.write(out));
-    }
-}
-
-/// Whether the serving server answers it from its own state.
-fn is_read(op: OpCode) -> bool {
-    op.is_client_request() && !op.is_write() && !matches!(op, OpCode::Auth | OpCode::Sasl)
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.client.outbox.lock().abort();
+        self.client.set_gone();
         let conn = self.client.id;
         self.service.hub.tell([Message::Input(Input::Disconnected { conn })]);
     }

@@ -1,19 +1,24 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-use base::{Now, SessionId};
-use node::{Answered, Brain, Input, Replica, Sink, Ticket, WatchLock};
+use base::{Now, Prng};
+use node::{Brain, Input, Replica, Ticket, WatchLock};
 use parking_lot::{Mutex, RwLock};
 use tree::{ConnId, Watches};
-use wire::OpCode;
+use wire::{ErrorCode, OpCode};
 
+use crate::admission::{Admission, Candidate, Verdict};
 use crate::client::Client;
 use crate::clock::Clock;
+use crate::config::ServerConfig;
+use crate::large_requests::LargeRequests;
 use crate::log_queue::LogQueue;
-use crate::metrics::{Metrics, Summary};
+use crate::metrics::{Counter, Metrics, Recorder, Summary};
+use crate::outboxes::Outboxes;
+use crate::throttle::{ConnectionThrottle, Errand};
 
-/// Past this many bytes of unfinished transactions no requests are read from anybody.
+/// Past this many bytes of unfinished requests nothing is read from anybody.
 const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
 
 /// The watches, for readers under the shared lock to take turns at.
@@ -47,10 +52,80 @@ pub(crate) enum Message {
     Tick,
 }
 
+impl Message {
+    /// What it adds to the [`Pressure`].
+    fn load(&self) -> Load {
+        match self {
+            Message::Input(Input::Requested { body, .. }) => {
+                Load { requests: 1, bytes: body.len() }
+            }
+            Message::Input(_) | Message::Opened(_) | Message::Persisted(_) | Message::Tick => {
+                Load::default()
+            }
+        }
+    }
+}
+
+/// Requests, and the bytes that they hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Load {
+    requests: usize,
+    bytes: usize,
+}
+
+impl Load {
+    fn add(&mut self, other: Load) {
+        self.requests += other.requests;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What is on its way to the brain.
+#[derive(Default)]
+struct Inbox {
+    messages: Vec<Message>,
+    load: Load,
+}
+
+/// The requests that are in process, from the inbox to the answer, for all connections to see.
+/// Reads that are answered beside the writer never are. Written under the inbox's lock only.
+#[derive(Default)]
+struct Pressure {
+    requests: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Pressure {
+    fn set(&self, load: Load) {
+        self.requests.store(load.requests, Ordering::SeqCst);
+        self.bytes.store(load.bytes, Ordering::SeqCst);
+    }
+}
+
 /// The brain with its connections: what one thread at a time has.
 pub(crate) struct Core {
     pub(crate) brain: Brain,
     pub(crate) clients: HashMap<ConnId, Arc<Client>>,
+    pub(crate) recorder: Recorder,
+    admission: Admission,
+    /// What waits for requests in process to end, in order (`request_throttle_max_requests`).
+    held: VecDeque<Message>,
+    /// The inbox's other vector: the two change places at each turn.
+    messages: Vec<Message>,
+}
+
+/// The connection throttle, with its own luck.
+pub(crate) struct Turnstile {
+    pub(crate) throttle: ConnectionThrottle,
+    pub(crate) prng: Prng,
+}
+
+impl Turnstile {
+    /// Whether a client may go on that connects.
+    pub(crate) fn admits(&mut self, errand: Errand, now_ms: i64) -> bool {
+        let draw = u32::try_from(self.prng.below(1 << 31)).unwrap_or(0);
+        self.throttle.admits(errand, now_ms, f64::from(draw) / f64::from(1u32 << 31))
+    }
 }
 
 /// Where all threads meet: the brain, the replica, and the way to both.
@@ -60,15 +135,21 @@ pub(crate) struct Core {
 /// now will find the message. So a write costs no thread switch on its way in, and the thread that
 /// made it durable answers it.
 ///
-/// Locks are taken in this order: core, replica, watches or outbox. Nothing is sent under the core.
+/// Locks are taken in this order: core, replica, watches or outbox. Nothing is sent under the core,
+/// and it is let go after each turn, for the four-letter words to look in.
 pub(crate) struct Hub {
-    inbox: Mutex<Vec<Message>>,
+    inbox: Mutex<Inbox>,
+    pressure: Pressure,
+    /// Requests in process beyond which who has some there is not read (`globalOutstandingLimit`).
+    in_process_max: usize,
     pub(crate) core: Mutex<Core>,
     pub(crate) replica: RwLock<Replica<WatchCell>>,
     pub(crate) log: LogQueue,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
-    in_flight_bytes: AtomicUsize,
+    pub(crate) turnstile: Mutex<Turnstile>,
+    pub(crate) large_requests: LargeRequests,
+    pub(crate) auth_failed: AtomicU64,
     next_timeout_ms: AtomicI64,
 }
 
@@ -78,22 +159,44 @@ impl Hub {
         replica: Replica<WatchCell>,
         clock: Clock,
         metrics: Metrics,
+        config: &ServerConfig,
     ) -> Hub {
+        let core = Core {
+            brain,
+            clients: HashMap::new(),
+            recorder: metrics.recorder(),
+            admission: Admission::new(config.request_throttle),
+            held: VecDeque::new(),
+            messages: Vec::new(),
+        };
+        let turnstile = Turnstile {
+            throttle: ConnectionThrottle::new(config.connection_throttle, clock.mono_ms()),
+            prng: Prng::new(clock.now().wall_ms.cast_unsigned()),
+        };
         Hub {
             inbox: Mutex::default(),
-            core: Mutex::new(Core { brain, clients: HashMap::new() }),
+            pressure: Pressure::default(),
+            in_process_max: config.limits.global_outstanding_limit as usize,
+            core: Mutex::new(core),
             replica: RwLock::new(replica),
             log: LogQueue::default(),
             clock,
             metrics,
-            in_flight_bytes: AtomicUsize::new(0),
+            turnstile: Mutex::new(turnstile),
+            large_requests: LargeRequests::new(&config.limits),
+            auth_failed: AtomicU64::new(0),
             next_timeout_ms: AtomicI64::new(0),
         }
     }
 
-    /// Whether requests must wait in their sockets.
+    /// Whether all requests must wait in their sockets.
     pub(crate) fn is_overloaded(&self) -> bool {
-        self.in_flight_bytes.load(Ordering::SeqCst) > IN_FLIGHT_BYTES_MAX
+        self.pressure.bytes.load(Ordering::SeqCst) > IN_FLIGHT_BYTES_MAX
+    }
+
+    /// Whether those must wait whose clients have requests in process already.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.pressure.requests.load(Ordering::SeqCst) > self.in_process_max
     }
 
     /// When a [`Message::Tick`] has something to do next, on the monotonic clock.
@@ -103,51 +206,111 @@ impl Hub {
 
     /// Leaves messages for the brain and sees that somebody attends to them.
     pub(crate) fn tell(&self, messages: impl IntoIterator<Item = Message>) {
-        self.inbox.lock().extend(messages);
+        {
+            let mut inbox = self.inbox.lock();
+            let mut load = Load {
+                requests: self.pressure.requests.load(Ordering::Relaxed),
+                bytes: self.pressure.bytes.load(Ordering::Relaxed),
+            };
+            for message in messages {
+                load.add(message.load());
+                inbox.load.add(message.load());
+                inbox.messages.push(message);
+            }
+            self.pressure.set(load);
+        }
         self.drive();
     }
 
     fn drive(&self) {
+        let mut touched = Vec::new();
         loop {
-            let mut touched = Vec::new();
             {
                 let Some(mut core) = self.core.try_lock() else { return };
-                loop {
-                    let messages = std::mem::take(&mut *self.inbox.lock());
-                    if messages.is_empty() {
-                        break;
-                    }
-                    self.turn(&mut core, messages, &mut touched);
-                }
+                self.turn(&mut core, &mut touched);
             }
-            touched.iter().for_each(|client| client.flush());
+            touched.drain(..).for_each(|client: Arc<Client>| client.flush());
             // What came while the brain was being left was left for us.
-            if self.inbox.lock().is_empty() {
+            if self.inbox.lock().messages.is_empty() {
                 return;
             }
         }
     }
 
-    fn turn(&self, core: &mut Core, messages: Vec<Message>, touched: &mut Vec<Arc<Client>>) {
-        let now = self.clock.now();
+    fn turn(&self, core: &mut Core, touched: &mut Vec<Arc<Client>>) {
+        let mut messages = std::mem::take(&mut core.messages);
         {
-            let replica = self.replica.read();
-            for message in messages {
-                self.take(core, &replica, now, message, touched);
+            let mut inbox = self.inbox.lock();
+            std::mem::swap(&mut messages, &mut inbox.messages);
+            inbox.load = Load::default();
+        }
+        core.recorder.sample(Summary::PrepProcessorQueueSize, messages.len() as u64);
+        let mut now = self.clock.now();
+        loop {
+            self.handle(core, now, &mut messages, touched);
+            self.log_and_apply(core, now, touched);
+            // What was held may have room now, and nothing else would bring it up again.
+            if core.held.is_empty() || !core.admission.has_room(core.brain.unanswered()) {
+                break;
             }
+            now = self.clock.now();
         }
-        if let Some(append) = core.brain.poll_append() {
-            self.log.push(append);
-        }
-        let mut sink = Outboxes { hub: self, now, clients: &core.clients, touched };
-        if core.brain.has_committed() {
-            core.brain.apply_committed(&mut self.replica.write(), &mut sink);
-        }
+        core.messages = messages;
         self.publish_pressure(core);
         let timeout_ms = core.brain.poll_timeout().unwrap_or(i64::MAX);
         self.next_timeout_ms.store(timeout_ms, Ordering::Relaxed);
     }
 
+    /// Lets the brain take in all messages, or all that there is room for.
+    fn handle(
+        &self,
+        core: &mut Core,
+        now: Now,
+        messages: &mut Vec<Message>,
+        touched: &mut Vec<Arc<Client>>,
+    ) {
+        let replica = self.replica.read();
+        for message in messages.drain(..) {
+            if core.admission.may_hold() && matches!(message, Message::Input(_)) {
+                core.held.push_back(message);
+            } else {
+                self.take(core, &replica, now, message, touched);
+            }
+        }
+        while let Some(message) = core.held.pop_front() {
+            if let Some(message) = self.take(core, &replica, now, message, touched) {
+                core.held.push_front(message);
+                core.recorder.add(Counter::RequestThrottleWaitCount, 1);
+                return;
+            }
+        }
+    }
+
+    fn log_and_apply(&self, core: &mut Core, now: Now, touched: &mut Vec<Arc<Client>>) {
+        if let Some(append) = core.brain.poll_append() {
+            let count = append.entries.len() as u64;
+            core.recorder.add(Counter::SyncProcessorRequestQueued, count);
+            self.log.push(append);
+        }
+        if core.brain.has_committed() {
+            let (brain, mut sink) = self.section(core, now, touched);
+            brain.apply_committed(&mut self.replica.write(), &mut sink);
+        }
+    }
+
+    /// The brain, and the connections as it sees them.
+    fn section<'c>(
+        &'c self,
+        core: &'c mut Core,
+        now: Now,
+        touched: &'c mut Vec<Arc<Client>>,
+    ) -> (&'c mut Brain, Outboxes<'c>) {
+        let Core { brain, clients, recorder, .. } = core;
+        let large_requests = &self.large_requests;
+        (brain, Outboxes { now, clients, recorder, large_requests, touched })
+    }
+
+    /// Has the brain take in one message; hands it back if it must wait.
     fn take(
         &self,
         core: &mut Core,
@@ -155,85 +318,116 @@ impl Hub {
         now: Now,
         message: Message,
         touched: &mut Vec<Arc<Client>>,
-    ) {
-        let ended = match &message {
-            Message::Input(Input::Disconnected { conn }) => Some(*conn),
-            _ => None,
-        };
-        let mut sink = Outboxes { hub: self, now, clients: &core.clients, touched };
+    ) -> Option<Message> {
         match message {
             Message::Opened(client) => {
                 core.clients.insert(client.id, client);
             }
-            Message::Input(input) => core.brain.handle(replica, now, input, &mut sink),
+            Message::Input(input) => {
+                let input = match self.admit(core, now, input) {
+                    Ok(admitted) => admitted?,
+                    Err(held) => return Some(Message::Input(held)),
+                };
+                let ended = match &input {
+                    Input::Disconnected { conn } => Some(*conn),
+                    _ => None,
+                };
+                let (brain, mut sink) = self.section(core, now, touched);
+                brain.handle(replica, now, input, &mut sink);
+                ended.into_iter().for_each(|conn| self.forget(core, conn));
+            }
             Message::Persisted(ticket) => core.brain.persisted(ticket),
             Message::Tick => {
-                core.brain.tick(&replica.tree, now, &sink);
+                let (brain, sink) = self.section(core, now, touched);
+                let expired = brain.tick(&replica.tree, now, &sink);
+                core.recorder.add(Counter::StaleSessionsExpired, expired as u64);
             }
         }
-        if let Some(conn) = ended {
-            core.clients.remove(&conn);
+        None
+    }
+
+    /// Decides whether an input is taken in: none if it is dropped, an error if it must wait.
+    fn admit(&self, core: &Core, now: Now, input: Input) -> Result<Option<Input>, Input> {
+        let (conn, op, received_ms) = match &input {
+            Input::Requested { conn, op, received_ms, .. } => (*conn, *op, *received_ms),
+            Input::Connected { conn, .. } => (*conn, OpCode::CreateSession, now.mono_ms),
+            Input::Refused { .. } | Input::Identified { .. } | Input::Disconnected { .. } => {
+                return Ok(Some(input));
+            }
+        };
+        let Some(client) = core.clients.get(&conn) else { return Ok(None) };
+        if client.is_invalid() {
+            client.gate.leave();
+            return Ok(None);
+        }
+        let candidate = Candidate {
+            op,
+            waited_ms: now.mono_ms - received_ms,
+            session_timeout_ms: client.timeout_ms.load(Ordering::Relaxed),
+            is_orphan: client.is_gone(),
+            in_process: core.brain.unanswered(),
+        };
+        let verdict = core.admission.judge(&candidate);
+        note_verdict(&core.recorder, &candidate, verdict);
+        match verdict {
+            Verdict::Admit | Verdict::AdmitStale => Ok(Some(input)),
+            Verdict::Hold => Err(input),
+            Verdict::Refuse => Ok(Some(refused(input))),
+            Verdict::Drop => {
+                client.gate.leave();
+                client.invalidate();
+                Ok(None)
+            }
         }
     }
 
+    /// A connection has ended: nobody waits for its replies, and it holds nothing any more.
+    fn forget(&self, core: &mut Core, conn: ConnId) {
+        let Some(client) = core.clients.remove(&conn) else { return };
+        core.recorder.add(Counter::StaleReplies, client.gate.under_way() as u64);
+        self.large_requests.leave(client.large_bytes.swap(0, Ordering::Relaxed));
+    }
+
     fn publish_pressure(&self, core: &Core) {
+        let mut load =
+            Load { requests: core.brain.unanswered(), bytes: core.brain.in_flight_bytes() };
+        core.held.iter().for_each(|message| load.add(message.load()));
         let was_overloaded = self.is_overloaded();
-        self.in_flight_bytes.store(core.brain.in_flight_bytes(), Ordering::SeqCst);
+        {
+            let inbox = self.inbox.lock();
+            load.add(inbox.load);
+            self.pressure.set(load);
+        }
         if was_overloaded && !self.is_overloaded() {
             core.clients.values().for_each(|client| client.waker.wake());
         }
     }
 }
 
-/// The connections as the brain sees them, for the length of a section.
-struct Outboxes<'h> {
-    hub: &'h Hub,
-    now: Now,
-    clients: &'h HashMap<ConnId, Arc<Client>>,
-    touched: &'h mut Vec<Arc<Client>>,
+fn note_verdict(recorder: &Recorder, candidate: &Candidate, verdict: Verdict) {
+    let waited_ms = u64::try_from(candidate.waited_ms).unwrap_or(0);
+    match verdict {
+        Verdict::Hold => return,
+        Verdict::Drop => {
+            recorder.add(Counter::StaleRequestsDropped, 1);
+            return;
+        }
+        Verdict::Refuse => recorder.add(Counter::ThrottledOps, 1),
+        Verdict::AdmitStale => recorder.add(Counter::StaleRequests, 1),
+        Verdict::Admit => {}
+    }
+    recorder.add(Counter::PrepProcessorRequestQueued, 1);
+    recorder.sample(Summary::RequestThrottleQueueTimeMs, waited_ms);
+    recorder.sample(Summary::PrepProcessorQueueTimeMs, waited_ms);
 }
 
-impl Sink for Outboxes<'_> {
-    fn append(&mut self, conn: ConnId, write: &mut dyn FnMut(&mut Vec<u8>)) {
-        let Some(client) = self.clients.get(&conn) else { return };
-        let mut outbox = client.outbox.lock();
-        let Some(bytes) = outbox.open() else { return };
-        write(bytes);
-        if !std::mem::replace(&mut outbox.is_dirty, true) {
-            self.touched.push(client.clone());
+/// The same request, to be answered with ZooKeeper's throttling error when its turn comes.
+fn refused(input: Input) -> Input {
+    match input {
+        Input::Requested { conn, xid, op, body, received_ms } => {
+            let (bytes, err) = (body.len(), ErrorCode::ThrottledOp);
+            Input::Refused { conn, xid, op, bytes, received_ms, err }
         }
-    }
-
-    fn established(&mut self, conn: ConnId, session: SessionId, timeout_ms: i32) {
-        if let Some(client) = self.clients.get(&conn) {
-            client.establish(session, timeout_ms);
-        }
-    }
-
-    fn answered(&mut self, conn: ConnId, answered: Answered) {
-        let Some(client) = self.clients.get(&conn) else { return };
-        let latency_ms = client.stats.lock().answered(answered, self.now.mono_ms);
-        self.hub.metrics.local(|recorder| {
-            recorder.packet_sent();
-            recorder.request_answered(latency_ms);
-            if answered.op.is_write() {
-                recorder.sample(Summary::UpdateLatency, latency_ms);
-            } else if answered.op != OpCode::Ping {
-                recorder.sample(Summary::ReadLatency, latency_ms);
-            }
-        });
-    }
-
-    fn close(&mut self, conn: ConnId) {
-        let Some(client) = self.clients.get(&conn) else { return };
-        let mut outbox = client.outbox.lock();
-        outbox.close();
-        if !std::mem::replace(&mut outbox.is_dirty, true) {
-            self.touched.push(client.clone());
-        }
-    }
-
-    fn heard_ms(&self, conn: ConnId) -> Option<i64> {
-        Some(self.clients.get(&conn)?.heard_ms.load(Ordering::Relaxed))
+        input => input,
     }
 }

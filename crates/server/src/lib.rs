@@ -4,17 +4,24 @@
 //! meet in the hub, whose brain is driven by whoever brings it something.
 
 mod acceptor;
+mod admission;
 mod calendar;
 mod client;
 mod clock;
 pub mod config;
 mod connection;
 mod disk_thread;
+mod greeting;
 mod hub;
+mod large_requests;
 mod log_queue;
 pub mod metrics;
 mod outbox;
+mod outboxes;
 mod server;
+mod serving;
+mod throttle;
+mod traffic;
 pub mod version;
 pub mod words;
 mod words_desk;

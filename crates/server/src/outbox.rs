@@ -2,6 +2,9 @@ use std::io;
 
 use tokio::net::tcp::OwnedWriteHalf;
 
+use crate::metrics::Recorder;
+use crate::traffic::note_sent;
+
 /// Past this many unsent bytes no more requests are read from the client, so that one who asks
 /// faster than it listens holds back itself alone.
 const PAUSE_BYTES: usize = 1 << 20;
@@ -32,6 +35,8 @@ pub(crate) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
     stage: Stage,
+    /// Replies and events so far, as `cons` shows them.
+    pub(crate) packets: u64,
     /// Whether the connection is among those to be flushed at the end of the turn.
     pub(crate) is_dirty: bool,
 }
@@ -49,13 +54,40 @@ pub(crate) enum Flushed {
 
 impl Outbox {
     pub(crate) fn new(socket: OwnedWriteHalf) -> Outbox {
-        let (bytes, sent) = (Vec::new(), 0);
-        Outbox { socket: Some(socket), bytes, sent, stage: Stage::Open, is_dirty: false }
+        Outbox {
+            socket: Some(socket),
+            bytes: Vec::new(),
+            sent: 0,
+            stage: Stage::Open,
+            packets: 0,
+            is_dirty: false,
+        }
     }
 
-    /// Where replies and events are appended; none once the connection is ending.
-    pub(crate) fn open(&mut self) -> Option<&mut Vec<u8>> {
-        (self.stage == Stage::Open).then_some(&mut self.bytes)
+    /// Appends replies and events; false once the connection is ending.
+    pub(crate) fn append(&mut self, recorder: &Recorder, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let start = self.bytes.len();
+        let is_open = self.is_open();
+        if is_open {
+            write(&mut self.bytes);
+            self.packets += note_sent(recorder, &self.bytes[start..]);
+        }
+        is_open
+    }
+
+    /// Appends what is no reply to a request: the end of the handshake, the answer to a word.
+    pub(crate) fn append_greeting(
+        &mut self,
+        recorder: &Recorder,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        let is_open = self.is_open();
+        if is_open {
+            write(&mut self.bytes);
+            self.packets += 1;
+            recorder.packet_sent();
+        }
+        is_open
     }
 
     /// Lets what was appended out, then ends the connection.
@@ -74,7 +106,11 @@ impl Outbox {
 
     /// Whether the client must first take what it was sent before it is read again.
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() - self.sent > PAUSE_BYTES
+        self.unsent_bytes() > PAUSE_BYTES
+    }
+
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.bytes.len() - self.sent
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -131,7 +131,7 @@ impl Server {
         let brain = Brain::new(settings(config), &recovered.tree, clock.now());
         let watches = WatchCell::new(Watches::new(seed));
         let replica = Replica { tree: recovered.tree, watches };
-        let hub = Arc::new(Hub::new(brain, replica, clock, metrics));
+        let hub = Arc::new(Hub::new(brain, replica, clock, metrics, config));
 
         let (fail, failed) = mpsc::channel(1);
         let since_snapshot = (recovered.replayed_txns, recovered.replayed_bytes);

@@ -20,6 +20,10 @@ use crate::words::{self, Text, Whitelist, Word};
 /// The longest answer, in bytes: nobody may make the server build more by four letters.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
+/// What the server waits for on a socket, as Java numbers it.
+const READ: u32 = 1;
+const WRITE: u32 = 4;
+
 /// What the words show that does not change while the server runs, and where the rest is found.
 pub(crate) struct WordsDesk {
     pub(crate) whitelist: Whitelist,
@@ -43,7 +47,7 @@ impl WordsDesk {
             Word::Gtmk => self.trace_mask.load(Ordering::Relaxed).to_string(),
             Word::Stmk => self.set_trace_mask(after),
             Word::Crst => {
-                hub.core.lock().clients.values().for_each(|client| client.stats.lock().reset());
+                hub.core.lock().clients.values().for_each(|client| client.reset_stats());
                 words::CONNECTION_STATS_RESET.into()
             }
             Word::Srst => {
@@ -137,6 +141,8 @@ impl WordsDesk {
             sessions: SessionGauges { global: core.brain.sessions().len() as u64, local: 0 },
             connections: ConnectionGauges {
                 alive: core.clients.len() as u64,
+                drop_probability: hub.turnstile.lock().throttle.drop_probability(),
+                auth_failed_count: hub.auth_failed.load(Ordering::Relaxed),
                 ..ConnectionGauges::default()
             },
             files: FileDescriptors::of_process(),
@@ -170,7 +176,8 @@ impl WordsDesk {
         let mut sets: BTreeMap<i64, Vec<words::ConnectionEntry>> = BTreeMap::new();
         for client in core.clients.values() {
             let stats = client.stats.lock();
-            let idle_ms = i64::from(stats.timeout_ms).max(self.idle_bucket_ms);
+            let timeout_ms = client.timeout_ms.load(Ordering::Relaxed);
+            let idle_ms = i64::from(timeout_ms).max(self.idle_bucket_ms);
             let due = client.heard_ms.load(Ordering::Relaxed) + idle_ms;
             let due = (due / self.idle_bucket_ms + 1) * self.idle_bucket_ms;
             let entry = words::ConnectionEntry { remote: client.peer, session: stats.session };
@@ -207,27 +214,33 @@ fn connections(hub: &Hub, asking: &Client) -> Vec<words::ConnectionView> {
 }
 
 fn connection(client: &Client, is_asking: bool) -> words::ConnectionView {
+    let (sent, is_blocked) = {
+        let outbox = client.outbox.lock();
+        (outbox.packets, outbox.unsent_bytes() > 0)
+    };
     let stats = client.stats.lock();
-    let latency = stats.latency;
+    let (latency, last) = (stats.latency, stats.last);
     let session = (stats.session != SessionId::NONE).then(|| words::SessionView {
         id: stats.session,
-        last_operation: stats.last.map(|last| last.op),
+        last_operation: last.op,
         established_ms: client.opened_wall_ms,
-        timeout_ms: i64::from(stats.timeout_ms),
-        last_cxid: stats.last.map(|last| i64::from(last.xid)),
-        last_zxid: stats.last_zxid(),
-        last_response_ms: stats.last_response_ms,
+        timeout_ms: client.timeout_ms.load(Ordering::Relaxed).into(),
+        last_cxid: last.xid.map(i64::from),
+        last_zxid: last.zxid,
+        last_response_ms: last.response_ms,
         last_latency_ms: latency.last_ms,
         min_latency_ms: latency.min_ms,
         avg_latency_ms: latency.total_ms.checked_div(latency.count).unwrap_or(0),
         max_latency_ms: latency.max_ms,
     });
+    let is_read = !client.is_paused.load(Ordering::Relaxed);
+    let interest_ops = if is_read { READ } else { 0 } | if is_blocked { WRITE } else { 0 };
     words::ConnectionView {
         remote: client.peer,
-        interest_ops: u32::from(!is_asking),
+        interest_ops: if is_asking { 0 } else { interest_ops },
         queued: client.gate.under_way() as u64,
         received: stats.received,
-        sent: stats.sent,
+        sent,
         session,
     }
 }
