@@ -1,17 +1,18 @@
 //! The one thread that writes: group commit, rolling, and when snapshots are taken.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use base::Prng;
-use node::Append;
 use storage::{
     DataDirectory, Error, LogWriter, SnapshotFile, SnapshotOptions, SnapshotPolicy, frame_entry,
 };
 
 use crate::hub::{Hub, Message};
-use crate::metrics::{Counter, Summary};
+use crate::log_queue::Group;
+use crate::metrics::{Counter, Metrics, Summary};
 
 /// A view that would keep more than this alive is given up, and another taken.
 const RETAINED_BYTES_MAX: u64 = 256 << 20;
@@ -49,9 +50,9 @@ impl DiskThread {
     pub(crate) fn run(mut self) -> Result<(), Error> {
         let mut frames = Vec::new();
         while let Some(groups) = self.hub.log.take() {
-            self.write(groups.iter(), &mut frames)?;
+            self.write(&groups, &mut frames)?;
             if let Some(last) = groups.back() {
-                self.hub.tell([Message::Persisted(last.ticket)]);
+                self.hub.tell([Message::Persisted(last.append.ticket)]);
             }
             self.after_group()?;
         }
@@ -63,17 +64,14 @@ impl DiskThread {
         Ok(())
     }
 
-    fn write<'g>(
-        &mut self,
-        groups: impl Iterator<Item = &'g Append>,
-        frames: &mut Vec<u8>,
-    ) -> Result<(), Error> {
+    fn write(&mut self, groups: &VecDeque<Group>, frames: &mut Vec<u8>) -> Result<(), Error> {
+        let taken = Instant::now();
         frames.clear();
         let (mut first, mut count) = (None, 0);
-        for group in groups {
+        for Group { append, .. } in groups {
             let mut start = 0;
-            for (zxid, end) in &group.entries {
-                frame_entry(&group.bytes[start..*end], frames);
+            for (zxid, end) in &append.entries {
+                frame_entry(&append.bytes[start..*end], frames);
                 start = *end;
                 first.get_or_insert(*zxid);
                 count += 1;
@@ -83,16 +81,17 @@ impl DiskThread {
         self.log.append(first, frames)?;
         let begun = Instant::now();
         self.log.sync()?;
-        self.note_fsync(begun.elapsed(), count);
+        self.note_sync(begun.elapsed());
+        note_batch(&self.hub.metrics, groups, count, taken);
         self.since_snapshot.0 += count;
         self.since_snapshot.1 += frames.len() as u64;
         Ok(())
     }
 
-    fn note_fsync(&self, took: Duration, count: u64) {
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    fn note_sync(&self, took: Duration) {
+        let took_ms = whole_ms(took);
         self.hub.metrics.sample(Summary::FsyncTime, took_ms);
-        self.hub.metrics.sample(Summary::SyncProcessorBatchSize, count);
+        self.hub.metrics.sample(Summary::SyncProcessorQueueFlushTimeMs, took_ms);
         if took > self.settings.fsync_warning {
             tracing::warn!(took_ms, "fsync of the transaction log took long: is the disk busy?");
         }
@@ -123,7 +122,7 @@ impl DiskThread {
             let begun = Instant::now();
             match take_snapshot(&hub, &directory, options) {
                 Ok(file) => {
-                    let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    let took_ms = whole_ms(begun.elapsed());
                     hub.metrics.sample(Summary::SnapshotTime, took_ms);
                     let (path, bytes) = (file.path.display().to_string(), file.bytes);
                     tracing::info!(path, bytes, took_ms, "snapshot written");
@@ -140,6 +139,25 @@ impl DiskThread {
         }
         Ok(())
     }
+}
+
+/// Counts `count` transactions in groups that were taken from the queue then and are durable now.
+fn note_batch(metrics: &Metrics, groups: &VecDeque<Group>, count: u64, taken: Instant) {
+    metrics.local(|recorder| {
+        recorder.sample(Summary::SyncProcessorQueueSize, count);
+        recorder.sample(Summary::SyncProcessorBatchSize, count);
+        recorder.sample(Summary::SyncProcessTime, whole_ms(taken.elapsed()));
+        for Group { since, .. } in groups {
+            let queued = taken.saturating_duration_since(*since);
+            recorder.sample(Summary::SyncProcessorQueueTimeMs, whole_ms(queued));
+            let durable = since.elapsed();
+            recorder.sample(Summary::SyncProcessorQueueAndFlushTimeMs, whole_ms(durable));
+        }
+    });
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn take_snapshot(

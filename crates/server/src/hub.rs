@@ -239,15 +239,22 @@ impl Hub {
 
     fn turn(&self, core: &mut Core, touched: &mut Vec<Arc<Client>>) {
         let mut messages = std::mem::take(&mut core.messages);
-        {
+        let load = {
             let mut inbox = self.inbox.lock();
             std::mem::swap(&mut messages, &mut inbox.messages);
-            inbox.load = Load::default();
+            std::mem::take(&mut inbox.load)
+        };
+        if load.requests > 0 {
+            core.recorder.sample(Summary::PrepProcessorQueueSize, load.requests as u64);
         }
-        core.recorder.sample(Summary::PrepProcessorQueueSize, messages.len() as u64);
         let mut now = self.clock.now();
         loop {
             self.handle(core, now, &mut messages, touched);
+            if load.requests > 0 {
+                let took_ms = self.clock.mono_ms() - now.mono_ms;
+                let took_ms = u64::try_from(took_ms).unwrap_or(0);
+                core.recorder.sample(Summary::PrepProcessTime, took_ms);
+            }
             self.log_and_apply(core, now, touched);
             // What was held may have room now, and nothing else would bring it up again.
             if core.held.is_empty() || !core.admission.has_room(core.brain.unanswered()) {

@@ -18,6 +18,7 @@ mod log_queue;
 pub mod metrics;
 mod outbox;
 mod outboxes;
+mod recovery;
 mod server;
 mod serving;
 mod throttle;

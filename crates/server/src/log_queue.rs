@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use node::Append;
 use parking_lot::{Condvar, Mutex};
@@ -11,14 +12,22 @@ pub(crate) struct LogQueue {
     changed: Condvar,
 }
 
+/// A group that waits for its turn at the log.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) append: Append,
+    pub(crate) since: Instant,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    groups: VecDeque<Append>,
+    groups: VecDeque<Group>,
     is_closed: bool,
 }
 
 impl LogQueue {
-    pub(crate) fn push(&self, group: Append) {
+    pub(crate) fn push(&self, append: Append) {
+        let group = Group { append, since: Instant::now() };
         self.state.lock().groups.push_back(group);
         self.changed.notify_one();
     }
@@ -30,7 +39,7 @@ impl LogQueue {
     }
 
     /// Waits for groups and takes all there are; none once the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<VecDeque<Append>> {
+    pub(crate) fn take(&self) -> Option<VecDeque<Group>> {
         let mut state = self.state.lock();
         while state.groups.is_empty() && !state.is_closed {
             self.changed.wait(&mut state);

@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base::Prng;
 use node::{Brain, Replica, SessionLimits, Settings};
-use storage::{DataDirectory, DirectoryOptions, LogOptions, RecoveryOptions, SnapshotOptions};
+use storage::{DataDirectory, DirectoryOptions, LogOptions, SnapshotOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
-use tree::{Authenticator, DigestAlgorithm, DigestScheme, ExtendedTypes, Rules, Watches};
+use tree::{Authenticator, DigestAlgorithm, DigestScheme, Rules, Watches};
 
 use crate::acceptor::{Arrival, ConnIds, Seats, accept, bind, serve_clients};
 use crate::clock::Clock;
@@ -22,7 +22,8 @@ use crate::config::{self, DigestAlg, ServerConfig};
 use crate::connection::Service;
 use crate::disk_thread::{DiskSettings, DiskThread};
 use crate::hub::{Hub, Message, WatchCell};
-use crate::metrics::{Metrics, Summary};
+use crate::metrics::Metrics;
+use crate::recovery::recover;
 use crate::version::full_version;
 use crate::words::{self, Environment, Whitelist};
 use crate::words_desk::WordsDesk;
@@ -221,61 +222,11 @@ fn listen_error(config: &ServerConfig, source: std::io::Error) -> ServerError {
 }
 
 /// How a hash seed is drawn from the machine's randomness.
-fn random_seed() -> u64 {
+pub(crate) fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-fn recover(
-    config: &ServerConfig,
-    directory: &DataDirectory,
-    metrics: &Metrics,
-) -> Result<storage::Recovered, ServerError> {
-    let begun = Instant::now();
-    let features = &config.features;
-    let tree = tree::Options {
-        hash_seed: random_seed(),
-        digest_disabled: !features.digest,
-        types: ExtendedTypes {
-            enabled: features.extended_types,
-            emulate_353: features.emulate_353_ttl_nodes,
-        },
-        // What the log holds was let in once: its fields are as long as they are.
-        limits: wire::Limits::new(i32::MAX.cast_unsigned(), 0),
-    };
-    let options = RecoveryOptions {
-        tree,
-        snapshot: snapshot_options(config),
-        trust_empty: config.snapshots.trust_empty,
-        db_autocreate: config.snapshots.db_autocreate,
-    };
-    let mut last = begun;
-    let recovered = directory.recover(&options, &mut |progress| {
-        if last.elapsed() > Duration::from_secs(2) {
-            last = Instant::now();
-            tracing::info!("loading: {progress:?}");
-        }
-    })?;
-    recovered.notes().for_each(|finding| tracing::warn!("{finding}"));
-    if recovered.origin == storage::Origin::Unformatted {
-        // Java serves here with zxid -1 and files named after it, which nothing can be built on
-        // (C-013).
-        let findings: Vec<String> = recovered.findings.iter().map(ToString::to_string).collect();
-        return Err(ServerError::Unformatted(findings.join("; ")));
-    }
-    let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    metrics.sample(Summary::DbInitTime, took_ms);
-    metrics.sample(Summary::StartupTxnsLoaded, recovered.replayed_txns);
-    tracing::info!(
-        zxid = %recovered.tree.last_zxid(),
-        nodes = recovered.tree.node_count(),
-        replayed = recovered.replayed_txns,
-        took_ms,
-        "data loaded"
-    );
-    Ok(recovered)
-}
-
-fn snapshot_options(config: &ServerConfig) -> SnapshotOptions {
+pub(crate) fn snapshot_options(config: &ServerConfig) -> SnapshotOptions {
     SnapshotOptions {
         compression: match config.snapshots.compression {
             config::Compression::None => storage::Compression::None,

@@ -5,8 +5,8 @@ use wire::ReplyHeader;
 
 use crate::metrics::{Counter, Recorder, SummarySet, namespace};
 
-/// Xid of an event.
-const EVENT_XID: i32 = -1;
+/// Xid of an authentication, and of its answer.
+const AUTH_XID: i32 = -4;
 
 /// The size of a stat on the wire, which a read is counted with.
 const STAT_BYTES: usize = 68;
@@ -29,8 +29,9 @@ fn note_packet(recorder: &Recorder, payload: &[u8]) {
     recorder.packet_sent();
     recorder.response_encoded(bytes);
     match payload.first_chunk().map(|xid| i32::from_be_bytes(*xid)) {
-        Some(EVENT_XID) => recorder.add(Counter::WatchBytes, bytes),
-        Some(ReplyHeader::PING_XID) | None => {}
+        Some(ReplyHeader::NOTIFICATION_XID) => recorder.add(Counter::WatchBytes, bytes),
+        // As in Java.
+        Some(ReplyHeader::PING_XID | AUTH_XID) | None => {}
         Some(_) => recorder.add(Counter::ResponseBytes, bytes),
     }
 }

@@ -154,12 +154,7 @@ impl WordsDesk {
         let core = hub.core.lock();
         let now = hub.clock.now();
         let to_wall = now.wall_ms - now.mono_ms;
-        let sets = core.brain.sessions().buckets().map(|(due, sessions)| words::ExpirySet {
-            expires_ms: due + to_wall,
-            members: sessions.iter().map(|id| words::SessionEntry(*id)).collect(),
-        });
-        let sessions =
-            words::ExpirySets { sets: sets.collect(), member_count: core.brain.sessions().len() };
+        let sessions = self.sessions_by_expiry(&core, to_wall);
         let connections = self.connections_by_expiry(&core, to_wall);
         let replica = hub.replica.read();
         let tree = &replica.tree;
@@ -168,27 +163,66 @@ impl WordsDesk {
         words::dump(out, &sessions, ephemerals.collect::<Vec<_>>(), &connections)
     }
 
+    /// The sessions by the moments at which they expire unless they are heard of; those whose
+    /// connections have heard of them since the brain looked stand where it will put them.
+    fn sessions_by_expiry(
+        &self,
+        core: &Core,
+        to_wall: i64,
+    ) -> words::ExpirySets<words::SessionEntry> {
+        let sessions = core.brain.sessions();
+        let mut sets: BTreeMap<i64, Vec<words::SessionEntry>> = BTreeMap::new();
+        for (due, id) in
+            sessions.buckets().flat_map(|(due, ids)| ids.iter().map(move |id| (due, *id)))
+        {
+            let conn = core.brain.connection_of(id);
+            let client = conn.and_then(|conn| core.clients.get(&conn));
+            let heard = client.zip(sessions.session(id)).map_or(due, |(client, tracked)| {
+                let heard_ms = client.heard_ms.load(Ordering::Relaxed);
+                bucket(heard_ms + i64::from(tracked.timeout_ms), self.conf.tick_time_ms)
+            });
+            sets.entry(due.max(heard)).or_default().push(words::SessionEntry(id));
+        }
+        expiry_sets(sets, to_wall)
+    }
+
     fn connections_by_expiry(
         &self,
         core: &Core,
         to_wall: i64,
     ) -> words::ExpirySets<words::ConnectionEntry> {
         let mut sets: BTreeMap<i64, Vec<words::ConnectionEntry>> = BTreeMap::new();
-        for client in core.clients.values() {
+        for client in in_order(core) {
             let stats = client.stats.lock();
-            let timeout_ms = client.timeout_ms.load(Ordering::Relaxed);
-            let idle_ms = i64::from(timeout_ms).max(self.idle_bucket_ms);
-            let due = client.heard_ms.load(Ordering::Relaxed) + idle_ms;
-            let due = (due / self.idle_bucket_ms + 1) * self.idle_bucket_ms;
+            let idle_ms = match client.timeout_ms.load(Ordering::Relaxed) {
+                0 => self.idle_bucket_ms,
+                timeout_ms => timeout_ms.into(),
+            };
+            let heard_ms = client.heard_ms.load(Ordering::Relaxed);
+            let due = bucket(heard_ms + idle_ms, self.idle_bucket_ms);
             let entry = words::ConnectionEntry { remote: client.peer, session: stats.session };
             sets.entry(due).or_default().push(entry);
         }
-        let set = |(due, members)| words::ExpirySet { expires_ms: due + to_wall, members };
-        words::ExpirySets {
-            sets: sets.into_iter().map(set).collect(),
-            member_count: core.clients.len(),
-        }
+        expiry_sets(sets, to_wall)
     }
+}
+
+/// The moment at which a bucket ends, of those that are so wide, in milliseconds.
+fn bucket(at_ms: i64, width_ms: i64) -> i64 {
+    (at_ms / width_ms + 1) * width_ms
+}
+
+fn expiry_sets<T>(sets: BTreeMap<i64, Vec<T>>, to_wall: i64) -> words::ExpirySets<T> {
+    let member_count = sets.values().map(Vec::len).sum();
+    let set = |(due, members)| words::ExpirySet { expires_ms: due + to_wall, members };
+    words::ExpirySets { sets: sets.into_iter().map(set).collect(), member_count }
+}
+
+/// The connections in the order in which they came.
+fn in_order(core: &Core) -> Vec<&Arc<Client>> {
+    let mut clients: Vec<_> = core.clients.values().collect();
+    clients.sort_unstable_by_key(|client| client.id);
+    clients
 }
 
 fn quota_gauge(
@@ -210,7 +244,8 @@ fn outstanding(core: &Core) -> u64 {
 
 fn connections(hub: &Hub, asking: &Client) -> Vec<words::ConnectionView> {
     let core = hub.core.lock();
-    core.clients.values().map(|client| connection(client, client.id == asking.id)).collect()
+    let view = |client: &Arc<Client>| connection(client, client.id == asking.id);
+    in_order(&core).into_iter().map(view).collect()
 }
 
 fn connection(client: &Client, is_asking: bool) -> words::ConnectionView {
