@@ -5,9 +5,6 @@ use wire::ReplyHeader;
 
 use crate::metrics::{Counter, Recorder, SummarySet, namespace};
 
-/// Xid of an authentication, and of its answer.
-const AUTH_XID: i32 = -4;
-
 /// The size of a stat on the wire, which a read is counted with.
 const STAT_BYTES: usize = 68;
 
@@ -31,7 +28,7 @@ fn note_packet(recorder: &Recorder, payload: &[u8]) {
     match payload.first_chunk().map(|xid| i32::from_be_bytes(*xid)) {
         Some(ReplyHeader::NOTIFICATION_XID) => recorder.add(Counter::WatchBytes, bytes),
         // As in Java.
-        Some(ReplyHeader::PING_XID | AUTH_XID) | None => {}
+        Some(ReplyHeader::PING_XID | ReplyHeader::AUTH_XID) | None => {}
         Some(_) => recorder.add(Counter::ResponseBytes, bytes),
     }
 }

@@ -249,9 +249,9 @@ fn connections(hub: &Hub, asking: &Client) -> Vec<words::ConnectionView> {
 }
 
 fn connection(client: &Client, is_asking: bool) -> words::ConnectionView {
-    let (sent, is_blocked) = {
+    let (sent, is_blocked, is_full) = {
         let outbox = client.outbox.lock();
-        (outbox.packets, outbox.unsent_bytes() > 0)
+        (outbox.packets, outbox.unsent_bytes() > 0, outbox.is_full())
     };
     let stats = client.stats.lock();
     let (latency, last) = (stats.latency, stats.last);
@@ -268,7 +268,7 @@ fn connection(client: &Client, is_asking: bool) -> words::ConnectionView {
         avg_latency_ms: latency.total_ms.checked_div(latency.count).unwrap_or(0),
         max_latency_ms: latency.max_ms,
     });
-    let is_read = !client.is_paused.load(Ordering::Relaxed);
+    let is_read = !is_full && !client.is_paused.load(Ordering::Relaxed);
     let interest_ops = if is_read { READ } else { 0 } | if is_blocked { WRITE } else { 0 };
     words::ConnectionView {
         remote: client.peer,
