@@ -287,9 +287,7 @@ impl Tree {
         let Some(id) = self.store.find(path) else {
             return Outcome::error(ErrorCode::NoNode);
         };
-        if self.store.node(id).children > 0 {
-            return Outcome::error(ErrorCode::NotEmpty);
-        }
+        self.delete_descendants(id);
         let acl = self.acl_of(id).clone();
         let node = self.displace(id, path);
         self.quota_after_delete(parent, name, path, node.body.data());
@@ -301,6 +299,22 @@ impl Tree {
             data_bytes: 0,
         });
         Outcome::Deleted
+    }
+
+    /// What is prepared has none. Only a fuzzy snapshot can hold children of a node that is yet to
+    /// be deleted: they belong to its successor, and the log makes both again.
+    fn delete_descendants(&mut self, top: NodeId) {
+        let mut descendants = Vec::new();
+        let mut at = top;
+        while let Some(id) = self.store.chunks().after(at, top, || {}) {
+            descendants.push(id);
+            at = id;
+        }
+        for id in descendants.into_iter().rev() {
+            let path = self.store.path(id);
+            let node = self.displace(id, &path);
+            self.count_usage(&path, -node.body.data().map_or(0, length), -1);
+        }
     }
 
     fn set_data(

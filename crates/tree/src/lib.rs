@@ -40,5 +40,5 @@ pub use permission::{mask_digests, permits};
 pub use prepare::{Origin, Rules};
 pub use quota::Limits as QuotaLimits;
 pub use tree::{NodeRef, Tree};
-pub use view::{LoadError, Loader, NodeView, View};
+pub use view::{LoadError, Loader, NodeView, View, closed_acl};
 pub use watches::{ConnId, WatchKinds, WatchSummary, Watches};

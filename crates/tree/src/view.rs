@@ -141,14 +141,12 @@ pub enum LoadError {
         /// The node.
         path: String,
     },
-    /// A node whose ACL is not in the table.
-    #[error("node {path} names ACL {acl_id}, which is not in the table")]
-    NoAcl {
-        /// The node.
-        path: String,
-        /// The number.
-        acl_id: i64,
-    },
+}
+
+/// The ACL of a node that nobody may touch but the super user.
+#[must_use]
+pub fn closed_acl() -> [Acl<'static>; 1] {
+    [Acl::world(0)]
 }
 
 /// Builds a tree from a snapshot.
@@ -157,6 +155,7 @@ pub struct Loader {
     /// The parent of the last node: usually the next one's too.
     parent: (String, NodeId),
     acls: HashMap<i64, Vec<Acl<'static>>, FixedState>,
+    closed: Vec<String>,
 }
 
 impl Loader {
@@ -168,6 +167,7 @@ impl Loader {
             tree: Tree::bare(options),
             parent: ("/".into(), NodeId::ROOT),
             acls: HashMap::with_hasher(hasher),
+            closed: Vec::new(),
         }
     }
 
@@ -183,6 +183,10 @@ impl Loader {
 
     /// Adds a node. The root has the empty path; every other comes after its parent.
     ///
+    /// A number without an ACL closes the node to all, by [`closed_acl`]. Java lists ACLs before
+    /// it writes nodes, while transactions go on: what it does not list, the log behind has
+    /// (ZOOKEEPER-4846).
+    ///
     /// # Errors
     /// When the node cannot stand where its path says.
     pub fn node(
@@ -192,11 +196,14 @@ impl Loader {
         acl_id: i64,
         stat: StatPersisted,
     ) -> Result<(), LoadError> {
+        let closed;
         let acl = match (acl_id, self.acls.get(&acl_id)) {
             (_, Some(list)) => Some(list.as_slice()),
             (-1, None) => None,
             (_, None) => {
-                return Err(LoadError::NoAcl { path: path.into(), acl_id });
+                self.closed.push(path.into());
+                closed = closed_acl();
+                Some(&closed[..])
             }
         };
         if path.is_empty() {
@@ -216,6 +223,12 @@ impl Loader {
         };
         self.tree.place(parent, path, acl, data, stat);
         Ok(())
+    }
+
+    /// Nodes so far whose number has no ACL.
+    #[must_use]
+    pub fn closed(&self) -> &[String] {
+        &self.closed
     }
 
     /// The tree, as of the transaction `last_zxid`; quotas are counted anew.

@@ -133,6 +133,10 @@ cases! {
         "an entry is there twice, or a failed one took the zxid of the one before";
         "it was applied once"
 
+    AclLost "acl-lost" Say
+        "a node's access control list is in neither snapshot nor log";
+        "the node is closed to all but the super user, who can set it"
+
     // Digests. Java writes some that do not fit, so they never stop a start.
     LogDigest "log-digest" Say
         "the tree does not have the digest that the log says";

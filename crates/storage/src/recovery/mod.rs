@@ -129,8 +129,14 @@ pub fn recover(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, Error> {
     let survey = Survey::take(disk, layout)?;
-    let mut recovery =
-        Recovery { disk, layout, options, findings: survey.findings.clone(), unreadable: None };
+    let mut recovery = Recovery {
+        disk,
+        layout,
+        options,
+        findings: survey.findings.clone(),
+        unreadable: None,
+        closed: Vec::new(),
+    };
     let (tree, digest, origin) = recovery.begin(&survey, progress)?;
     let mut replay = Replay::new(tree, digest, origin == Origin::LogOnly);
     for log in survey.logs_from(replay.last()) {
@@ -146,6 +152,8 @@ struct Recovery<'a> {
     findings: Vec<Finding>,
     /// The newest snapshot that could not be loaded.
     unreadable: Option<Finding>,
+    /// Nodes that the loaded snapshot has no ACL for.
+    closed: Vec<String>,
 }
 
 /// Digest that a snapshot says the tree had, and at which transaction.
@@ -170,6 +178,7 @@ impl Recovery<'_> {
             };
             match load_snapshot(self.disk, file, self.options.tree, &mut report) {
                 Ok(loaded) => {
+                    self.closed = loaded.closed;
                     return Ok((loaded.tree, loaded.digest, Origin::Snapshot(file.zxid)));
                 }
                 Err(Error::DamagedSnapshot { offset, what, .. }) => {
@@ -240,7 +249,7 @@ impl Recovery<'_> {
     fn conclude(
         mut self,
         survey: &Survey,
-        replay: Replay,
+        mut replay: Replay,
         origin: Origin,
     ) -> Result<Recovered, Error> {
         if let Some(finding) = &self.unreadable
@@ -258,6 +267,8 @@ impl Recovery<'_> {
             self.meet(case, survey)?;
         }
         self.tidy(survey, &replay)?;
+        self.findings.extend(replay.findings());
+        self.findings.extend(self.acl_lost(&replay.tree));
         let mut recovered = Recovered {
             origin,
             replayed_txns: replay.txns,
@@ -266,7 +277,6 @@ impl Recovery<'_> {
             findings: self.findings,
             tree: replay.tree,
         };
-        recovered.findings.extend(replay.findings);
         bury_the_dead(&mut recovered.tree);
         if origin == Origin::FirstStart {
             // Before the first log exists: without a snapshot Java refuses a log, and so do we.
@@ -275,6 +285,21 @@ impl Recovery<'_> {
             write_snapshot(self.disk, dir, &view, self.options.snapshot)?;
         }
         Ok(recovered)
+    }
+
+    /// Nodes that are closed because their ACL is in no file.
+    fn acl_lost(&self, tree: &Tree) -> Option<Finding> {
+        let is_closed = |path: &&String| {
+            tree.node(path).is_some_and(|node| node.acl()[..] == tree::closed_acl())
+        };
+        let lost: Vec<&str> = self.closed.iter().filter(is_closed).map(String::as_str).collect();
+        let detail = match lost.as_slice() {
+            [] => return None,
+            [path] => (*path).to_owned(),
+            [path, others @ ..] => format!("{path} and {} more", others.len()),
+        };
+        let file = self.layout.snap_dir.clone();
+        Some(Finding { case: Case::AclLost, file, offset: None, zxid: None, detail })
     }
 
     /// Removes what earlier runs left unfinished, now that the server is going to start.

@@ -18,6 +18,8 @@ pub struct SnapshotContent {
     pub digest: Option<(Zxid, u64)>,
     /// The last zxid as the content has it; only a restore by an administrator goes by it.
     pub last_zxid: Option<Zxid>,
+    /// Nodes whose ACL it does not list: [closed](tree::closed_acl) unless the log has it.
+    pub closed: Vec<String>,
 }
 
 /// Length of `last zxid, seal`.
@@ -38,6 +40,7 @@ pub fn load_snapshot(
     let mut loader = Loader::new(options);
     let trailer = read_file(disk, snapshot, Some(&mut loader), progress)?;
     Ok(SnapshotContent {
+        closed: loader.closed().to_vec(),
         tree: loader.finish(snapshot.zxid),
         digest: trailer.digest,
         last_zxid: trailer.last_zxid,

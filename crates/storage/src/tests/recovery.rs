@@ -103,6 +103,7 @@ fn fixture(case: Case) -> Fixture {
             let failed = txn(2, Txn::Error(-5), None);
             one_log(3, log([create(1), create(2), failed, create(3), create(3)]))
         }
+        Case::AclLost => files(2, [("snapshot.2", without_acl(snapshot(2)))]),
         Case::LogDigest => one_log(1, log([txn(1, Txn::Create(created("/n1")), Some(1))])),
         Case::SnapshotDigest => files(2, [("snapshot.2", with_digest(snapshot(2), 77))]),
         // 31b: Java replays `log.1.bak` as if it were `log.1`.
@@ -131,6 +132,19 @@ fn unknown_type(zxid: i64) -> Vec<u8> {
     let mut again = Vec::new();
     frame_entry(&payload, &mut again);
     again
+}
+
+/// The snapshot with its only ACL under another number, and nothing behind the nodes' seal.
+fn without_acl(bytes: Vec<u8>) -> Vec<u8> {
+    // Header, no sessions, one ACL; the trailers and the nodes' seal.
+    let number = 16 + 4 + 4 + 7;
+    let mut bytes = cut(bytes, 21 + 13 + 20 + 13);
+    assert_eq!(bytes[number], 1);
+    bytes[number] = 2;
+    let sum = checksum(&bytes);
+    bytes.extend_from_slice(&sum.to_be_bytes());
+    bytes.extend_from_slice(b"\0\0\0\x01/");
+    bytes
 }
 
 /// The snapshot with another digest, sealed as if it were right.
