@@ -222,10 +222,10 @@ impl Brain {
             }
             Input::Refused { conn, xid, op, bytes, received_ms, err } => {
                 let ask = Ask { xid, op, bytes, received_ms };
-                if let Some(connection) = self.connections.get_mut(&conn) {
+                if let Some(connection) = accepting(&mut self.connections, &self.tracker, conn) {
                     connection.lane.push(Queued::Refused(ask, err), &mut self.backlog);
+                    self.advance(replica, conn, sink);
                 }
-                self.advance(replica, conn, sink);
             }
             Input::Disconnected { conn } => {
                 self.disconnect(conn, sink);
@@ -403,15 +403,10 @@ impl Brain {
     ) {
         let Asked { conn, ask } = asked;
         let op = ask.op;
-        let Some(connection) = self.connections.get_mut(&conn) else {
+        let Some(connection) = accepting(&mut self.connections, &self.tracker, conn) else {
             return;
         };
         let session = connection.session;
-        // Nothing is accepted from a session whose end is under way; its connection ends anyway.
-        if self.tracker.session(session).is_none_or(|tracked| tracked.closing) {
-            connection.gate.leave();
-            return;
-        }
         if !op.is_write() {
             connection.lane.push(Queued::Read(ask, body), &mut self.backlog);
             self.advance(replica, conn, sink);
@@ -616,6 +611,18 @@ impl Brain {
             connection.gate.leave();
         }
     }
+}
+
+/// The connection, if requests are taken from it: not if its session's end is under way. Then it
+/// ends anyway, and its gate stays shut, so that nothing behind what was dropped is answered.
+fn accepting<'c>(
+    connections: &'c mut ById<ConnId, Connection>,
+    tracker: &SessionTracker,
+    conn: ConnId,
+) -> Option<&'c mut Connection> {
+    let connection = connections.get_mut(&conn)?;
+    let tracked = tracker.session(connection.session)?;
+    (!tracked.closing).then_some(connection)
 }
 
 fn write_connect_response(out: &mut Vec<u8>, response: &ConnectResponse) {
