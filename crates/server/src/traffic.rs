@@ -3,7 +3,7 @@
 use tree::Change;
 use wire::ReplyHeader;
 
-use crate::metrics::{Counter, Recorder, SummarySet, namespace};
+use crate::metrics::{Counter, Recorder, SummarySet};
 
 /// The size of a stat on the wire, which a read is counted with.
 const STAT_BYTES: usize = 68;
@@ -42,19 +42,27 @@ pub(crate) fn note_read(recorder: &Recorder, body: &[u8], bytes: usize) {
 
 /// Counts a change of a node.
 pub(crate) fn note_write(recorder: &Recorder, change: &Change<'_>) {
-    let bytes = change.path.len() + change.data_bytes;
-    note_set(recorder, SummarySet::WritePerNamespace, change.path, bytes);
+    let path = change.path.as_bytes();
+    let bytes = path.len() + change.data_bytes;
+    note_set(recorder, SummarySet::WritePerNamespace, path, bytes);
 }
 
-fn note_set(recorder: &Recorder, set: SummarySet, path: &str, bytes: usize) {
+fn note_set(recorder: &Recorder, set: SummarySet, path: &[u8], bytes: usize) {
     if let Some(namespace) = namespace(path) {
         recorder.sample_set(set, namespace, bytes as u64);
     }
 }
 
-fn leading_path(body: &[u8]) -> Option<&str> {
+/// The first component of a path, which is looked at no further: every read counts.
+fn namespace(path: &[u8]) -> Option<&str> {
+    let names = path.strip_prefix(b"/")?;
+    let end = names.iter().position(|byte| *byte == b'/').unwrap_or(names.len());
+    str::from_utf8(&names[..end]).ok().filter(|namespace| !namespace.is_empty())
+}
+
+fn leading_path(body: &[u8]) -> Option<&[u8]> {
     let (len, rest) = body.split_first_chunk::<4>()?;
-    str::from_utf8(rest.get(..u32::from_be_bytes(*len) as usize)?).ok()
+    rest.get(..u32::from_be_bytes(*len) as usize)
 }
 
 #[cfg(test)]

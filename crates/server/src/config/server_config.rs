@@ -149,16 +149,12 @@ impl Default for Limits {
 pub struct RequestThrottle {
     /// `request_throttle_max_requests`: requests in process; 0 is no limit.
     pub max_requests: u32,
-    /// `request_throttle_stall_time`: the wait between two looks at the limit.
-    pub stall_time_ms: u32,
     /// `request_throttle_drop_stale`: drop stale requests that wait.
     pub drop_stale: bool,
     /// `request_stale_latency_check`: older than the session timeout counts as stale.
     pub stale_latency_check: bool,
     /// `request_stale_connection_check`: a closed connection makes its requests stale.
     pub stale_connection_check: bool,
-    /// `request_throttler.shutdownTimeout`: how long a shutdown drains.
-    pub shutdown_timeout_ms: u32,
     /// `throttled_op_wait_time`: a longer wait is answered with THROTTLEDOP; 0 is off.
     pub throttled_op_wait_time_ms: u32,
 }
@@ -167,11 +163,9 @@ impl Default for RequestThrottle {
     fn default() -> Self {
         Self {
             max_requests: 0,
-            stall_time_ms: 100,
             drop_stale: true,
             stale_latency_check: false,
             stale_connection_check: true,
-            shutdown_timeout_ms: 10_000,
             throttled_op_wait_time_ms: 0,
         }
     }
@@ -241,7 +235,7 @@ pub struct Dirs {
     pub autocreate: bool,
 }
 
-/// The transaction log and its group commit.
+/// The transaction log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TxnLog {
     /// `preAllocSize`, in KB; 0 allocates nothing ahead.
@@ -252,12 +246,6 @@ pub struct TxnLog {
     pub force_sync: bool,
     /// `fsync.warningthresholdms`: a slower fsync is logged.
     pub fsync_warning_threshold_ms: u64,
-    /// `flushDelay`: how long a group may be held open; 0 writes as soon as the disk is free.
-    pub flush_delay_ms: u64,
-    /// `maxWriteQueuePollTime`: a third of the flush delay unless given.
-    pub max_write_queue_poll_time_ms: u64,
-    /// `maxBatchSize`: transactions in one group.
-    pub max_batch_size: u32,
 }
 
 impl Default for TxnLog {
@@ -267,9 +255,6 @@ impl Default for TxnLog {
             size_limit_kb: None,
             force_sync: true,
             fsync_warning_threshold_ms: 1_000,
-            flush_delay_ms: 0,
-            max_write_queue_poll_time_ms: 0,
-            max_batch_size: 1_000,
         }
     }
 }

@@ -71,18 +71,11 @@ impl RequestThrottle {
     fn take(&mut self, settings: &mut Settings) {
         self.max_requests =
             settings.at_least(0, "zookeeper.request_throttle_max_requests", self.max_requests);
-        self.stall_time_ms =
-            settings.at_least(1, "zookeeper.request_throttle_stall_time", self.stall_time_ms);
         self.drop_stale = settings.switch("zookeeper.request_throttle_drop_stale", self.drop_stale);
         self.stale_latency_check =
             settings.switch("zookeeper.request_stale_latency_check", self.stale_latency_check);
         self.stale_connection_check = settings
             .switch("zookeeper.request_stale_connection_check", self.stale_connection_check);
-        self.shutdown_timeout_ms = settings.at_least(
-            0,
-            "zookeeper.request_throttler.shutdownTimeout",
-            self.shutdown_timeout_ms,
-        );
         self.throttled_op_wait_time_ms = settings.at_least(
             0,
             "zookeeper.throttled_op_wait_time",
@@ -154,11 +147,6 @@ impl TxnLog {
             settings.property("zookeeper.forceSync").is_none_or(|given| given.value != "no");
         self.fsync_warning_threshold_ms =
             fsync_warning_threshold_ms(settings).unwrap_or(self.fsync_warning_threshold_ms);
-        self.flush_delay_ms = settings.long_above_zero("zookeeper.flushDelay", None).unwrap_or(0);
-        self.max_write_queue_poll_time_ms = settings
-            .long_above_zero("zookeeper.maxWriteQueuePollTime", Some(self.flush_delay_ms / 3))
-            .unwrap_or(0);
-        self.max_batch_size = settings.at_least(1, "zookeeper.maxBatchSize", self.max_batch_size);
         self.warn(settings);
     }
 
@@ -352,7 +340,7 @@ mod tests {
     fn the_log_and_its_snapshots() {
         let config = take(
             "snapCount=1\nsnapSizeLimitInKb=0x400\ntxnLogSizeLimitInKb=010\npreAllocSize=1024\nforceSync=no\n\
-             flushDelay=30\nsnapshot.compression.method=GZ\nsnapshot.trust.empty=true",
+             snapshot.compression.method=GZ\nsnapshot.trust.empty=true",
             &[("fsync.warningthresholdms", "20")],
         )
         .expect("good");
@@ -361,10 +349,6 @@ mod tests {
         assert_eq!(
             (config.txn_log.force_sync, config.txn_log.fsync_warning_threshold_ms),
             (false, 20)
-        );
-        assert_eq!(
-            (config.txn_log.flush_delay_ms, config.txn_log.max_write_queue_poll_time_ms),
-            (30, 10)
         );
         assert_eq!(
             (config.snapshots.compression, config.snapshots.trust_empty),
