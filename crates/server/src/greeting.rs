@@ -27,8 +27,9 @@ impl Connection {
     }
 
     fn answer_word(&mut self, word: Word, bytes: &[u8], desk: &Desk) {
-        // The mask follows the word, and may come later.
-        if word == Word::Stmk && bytes.len() < 12 {
+        // The mask follows the word, and may come later; who may not set it is told at once.
+        let takes_mask = word == Word::Stmk && self.service.words.whitelist.allows(word);
+        if takes_mask && bytes.len() < 12 {
             return;
         }
         self.note_received(&desk.recorder);
