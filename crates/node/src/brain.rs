@@ -184,6 +184,12 @@ impl Brain {
         self.flight.bytes() + self.backlog.bytes
     }
 
+    /// Number of changes of nodes that are prepared and not yet applied.
+    #[must_use]
+    pub fn pending_changes(&self) -> usize {
+        self.overlay.pending_changes()
+    }
+
     /// Number of requests that have not been answered yet.
     #[must_use]
     pub fn unanswered(&self) -> usize {
@@ -421,6 +427,9 @@ impl Brain {
                 connection.lane.push(Queued::Write, &mut self.backlog);
                 let caller = Caller { session, identities: &identities, asked: Some(asked) };
                 self.prepare(&replica.tree, now, &caller, &request);
+                if let Some(path) = self.overlay.take_exceeded_quota() {
+                    sink.exceeded_quota(&path);
+                }
             }
             // An undecodable multi takes a place in the order, as in Java.
             Err(error) if op == OpCode::Multi && error != DecodeError::NullAcl => {

@@ -44,6 +44,9 @@ pub trait Sink {
     /// So many watches have fired with one event of one change.
     fn fired(&mut self, _event: EventType, _watches: usize) {}
 
+    /// A write of the node at `path` was refused because of a hard quota.
+    fn exceeded_quota(&mut self, _path: &str) {}
+
     /// The connection ends once what was appended is sent.
     fn close(&mut self, conn: ConnId);
 

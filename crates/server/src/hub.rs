@@ -276,6 +276,7 @@ impl Hub {
         messages: &mut Vec<Message>,
         touched: &mut Vec<Arc<Client>>,
     ) {
+        let changes = core.brain.pending_changes();
         let replica = self.replica.read();
         for message in messages.drain(..) {
             if core.admission.may_hold() && matches!(message, Message::Input(_)) {
@@ -288,9 +289,11 @@ impl Hub {
             if let Some(message) = self.take(core, &replica, now, message, touched) {
                 core.held.push_front(message);
                 core.recorder.add(Counter::RequestThrottleWaitCount, 1);
-                return;
+                break;
             }
         }
+        let more = core.brain.pending_changes() - changes;
+        core.recorder.add(Counter::OutstandingChangesQueued, more as u64);
     }
 
     fn log_and_apply(&self, core: &mut Core, now: Now, touched: &mut Vec<Arc<Client>>) {
@@ -300,8 +303,11 @@ impl Hub {
             self.log.push(append);
         }
         if core.brain.has_committed() {
+            let changes = core.brain.pending_changes();
             let (brain, mut sink) = self.section(core, now, touched);
             brain.apply_committed(&mut self.replica.write(), &mut sink);
+            let fewer = changes - core.brain.pending_changes();
+            core.recorder.add(Counter::OutstandingChangesRemoved, fewer as u64);
         }
     }
 

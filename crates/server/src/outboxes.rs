@@ -9,7 +9,7 @@ use wire::{EventType, TxnHeader};
 
 use crate::client::Client;
 use crate::large_requests::LargeRequests;
-use crate::metrics::{Recorder, Summary};
+use crate::metrics::{CounterSet, Recorder, Summary, namespace};
 use crate::traffic::{note_read, note_write};
 
 /// The connections as the brain sees them, for the length of a section.
@@ -68,6 +68,12 @@ impl Sink for Outboxes<'_> {
 
     fn changed(&mut self, change: &Change<'_>) {
         note_write(self.recorder, change);
+    }
+
+    fn exceeded_quota(&mut self, path: &str) {
+        if let Some(namespace) = namespace(path) {
+            self.recorder.add_set(CounterSet::QuotaExceededErrorPerNamespace, namespace, 1);
+        }
     }
 
     fn fired(&mut self, event: EventType, watches: usize) {

@@ -56,6 +56,8 @@ pub struct Overlay {
     /// What the request under way has replaced.
     undo: Undo,
     open_acl: AclList,
+    /// The last path that was refused because of its hard quota.
+    pub(crate) exceeded_quota: Option<Path>,
 }
 
 /// How to take back what one request has changed.
@@ -79,6 +81,7 @@ impl Overlay {
             digest: tree.digest(),
             undo: Undo::default(),
             open_acl: Arc::from([Acl::world(Perms::ALL)]),
+            exceeded_quota: None,
         }
     }
 
@@ -86,6 +89,11 @@ impl Overlay {
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest
+    }
+
+    /// The path that was refused because of its hard quota since this was last asked.
+    pub fn take_exceeded_quota(&mut self) -> Option<Arc<str>> {
+        self.exceeded_quota.take()
     }
 
     /// Number of changes of nodes that the tree has not caught up with.

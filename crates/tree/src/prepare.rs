@@ -227,7 +227,7 @@ impl Preparation<'_> {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         let data_len = create.data.map_or(0, length);
-        self.demand_quota(&path, data_len, 1)?;
+        self.demand_quota(overlay, &path, data_len, 1)?;
 
         parent.stat.cversion = parent.stat.cversion.wrapping_add(1);
         parent.stat.pzxid = zxid;
@@ -355,7 +355,7 @@ impl Preparation<'_> {
         let mut node = overlay.node(self.tree, &set.path)?;
         self.demand(Perms::WRITE, &node.acl)?;
         let data_len = set.data.map_or(0, length);
-        self.demand_quota(&set.path, data_len - node.data_len, 0)?;
+        self.demand_quota(overlay, &set.path, data_len - node.data_len, 0)?;
         let version = next_version(node.stat.version, set.version)?;
         node.stat.version = version;
         node.stat.mzxid = self.origin.zxid;
@@ -422,7 +422,13 @@ impl Preparation<'_> {
     }
 
     /// Hard limits go by what has been applied, as in Java; soft ones are the operator's to watch.
-    fn demand_quota(&self, path: &str, bytes: i64, count: i64) -> Result<(), ErrorCode> {
+    fn demand_quota(
+        &self,
+        overlay: &mut Overlay,
+        path: &str,
+        bytes: i64,
+        count: i64,
+    ) -> Result<(), ErrorCode> {
         if !self.rules.enforce_quota {
             return Ok(());
         }
@@ -434,12 +440,17 @@ impl Preparation<'_> {
             return Ok(());
         };
         let used = read(&quota::stats_path(top)).unwrap_or(quota::Limits::counted(0, 0));
-        let exceeds = |limit: Option<(i64, bool)>, used: i64, more: i64| {
-            more != 0 && matches!(limit, Some((limit, true)) if used + more > limit)
+        let then = used.plus(count, bytes);
+        let exceeds = |limit: Option<(i64, bool)>, then: i64, more: i64| {
+            more != 0 && matches!(limit, Some((limit, true)) if then > limit)
         };
-        let exceeded = exceeds(limits.count_limit(), used.count, count)
-            || exceeds(limits.bytes_limit(), used.bytes, bytes);
-        if exceeded { Err(ErrorCode::QuotaExceeded) } else { Ok(()) }
+        let exceeded = exceeds(limits.count_limit(), then.count, count)
+            || exceeds(limits.bytes_limit(), then.bytes, bytes);
+        if !exceeded {
+            return Ok(());
+        }
+        overlay.exceeded_quota = Some(path.into());
+        Err(ErrorCode::QuotaExceeded)
     }
 }
 
