@@ -436,7 +436,7 @@ impl Tree {
             return;
         };
         let used = quota::Limits::parse(self.store.node(id).body.data().unwrap_or_default());
-        let used = quota::Limits { count: used.count + count, bytes: used.bytes + bytes, ..used };
+        let used = used.plus(count, bytes);
         self.redata(id, &stats, Some(used.to_string().as_bytes()));
     }
 }

@@ -32,6 +32,13 @@ impl Limits {
         Limits { count, bytes, count_hard: -1, bytes_hard: -1 }
     }
 
+    /// What is counted once this much has come. Clients may have written any number, so it wraps, as
+    /// in Java: it must neither stop a server nor keep it from replaying its log.
+    pub(crate) fn plus(self, count: i64, bytes: i64) -> Limits {
+        let (count, bytes) = (self.count.wrapping_add(count), self.bytes.wrapping_add(bytes));
+        Limits { count, bytes, ..self }
+    }
+
     /// Reads the text of a limits or stats node; what is missing or odd is unlimited.
     ///
     /// A stray `=` stands before the hard limits: older servers write and expect it
