@@ -217,11 +217,13 @@ impl Loader {
         if self.tree.store.find(path).is_some() {
             return Err(LoadError::Twice { path: path.into() });
         }
-        let parent = wire::path::split(path).and_then(|(parent, _)| self.tree.store.find(parent));
-        let Some(parent) = parent else {
-            return Err(LoadError::NoParent { path: path.into() });
-        };
-        self.tree.place(parent, path, acl, data, stat);
+        let no_parent = || LoadError::NoParent { path: path.into() };
+        let (parent, _) = wire::path::split(path).ok_or_else(no_parent)?;
+        if self.parent.0 != parent {
+            let id = self.tree.store.find(parent).ok_or_else(no_parent)?;
+            self.parent = (parent.into(), id);
+        }
+        self.tree.place(self.parent.1, path, acl, data, stat);
         Ok(())
     }
 
