@@ -8,6 +8,7 @@
 //! | `NAME auth SCHEME CREDENTIALS` | an auth packet |
 //! | `NAME OP …` | a request; see `command` |
 //! | `NAME raw OP HEX` | a request with that body |
+//! | `NAME throttled OP …` | a request that the server will not carry out, being too busy |
 //! | `persist [N]` | the oldest N groups of the log, or all, are durable |
 //! | `sleep MS`, `tick MS` | time passes; a tick is noticed |
 //! | `deadline`, `watches` | when a tick is due next; how many watches are set |
@@ -19,7 +20,7 @@ use std::net::IpAddr;
 use base::{SessionId, Zxid};
 use node::{Append, Handshake, Input, Settings, WatchLock};
 use tree::{ConnId, DigestScheme, ExtendedTypes, Options};
-use wire::{Limits, LogEntry, OpCode, Txn, password_matches, session_password};
+use wire::{ErrorCode, Limits, LogEntry, OpCode, Txn, password_matches, session_password};
 
 use crate::command::{self, Words};
 use crate::reply;
@@ -139,6 +140,7 @@ impl Scene {
                 let body = hex(words.get(2).copied().unwrap_or_default());
                 self.request(name, command::op(args.at(0)), body);
             }
+            "throttled" => self.throttled(name, command::op(args.at(0))),
             word => {
                 let op = command::op(word);
                 self.request(name, op, command::body(op, &words[1..]));
@@ -186,16 +188,19 @@ impl Scene {
         world.handle(Input::Identified { conn, identities });
     }
 
+    fn throttled(&mut self, name: &str, op: OpCode) {
+        let actor = self.actors.get_mut(name).unwrap();
+        let (conn, xid) = (actor.conn, actor.sends(op));
+        let world = self.world();
+        world.client(conn).gate.enter();
+        let received_ms = world.now.mono_ms;
+        let err = ErrorCode::ThrottledOp;
+        world.handle(Input::Refused { conn, xid, op, bytes: 0, received_ms, err });
+    }
+
     fn request(&mut self, name: &str, op: OpCode, body: Vec<u8>) {
         let actor = self.actors.get_mut(name).unwrap();
-        let xid = match op {
-            OpCode::Ping => -2,
-            OpCode::SetWatches | OpCode::SetWatches2 => -8,
-            _ => actor.next_xid,
-        };
-        actor.next_xid += i32::from(xid > 0);
-        actor.waiting.push_back((xid, op));
-        let conn = actor.conn;
+        let (conn, xid) = (actor.conn, actor.sends(op));
         let world = self.world();
         if let Some(input) = world.take(conn, &Request { xid, op, body }) {
             world.handle(input);
@@ -210,7 +215,7 @@ impl Scene {
             start = *end;
             let op = entry.txn.op();
             let what = match entry.txn {
-                Txn::Error(code) => wire::ErrorCode::from_code(code).unwrap().name().into(),
+                Txn::Error(code) => ErrorCode::from_code(code).unwrap().name().into(),
                 Txn::CloseSession(Some(closing)) => {
                     format!("closeSession [{}]", closing.paths.join(" "))
                 }
@@ -236,6 +241,18 @@ impl Scene {
 }
 
 impl Actor {
+    /// The xid of its next request.
+    fn sends(&mut self, op: OpCode) -> i32 {
+        let xid = match op {
+            OpCode::Ping => -2,
+            OpCode::SetWatches | OpCode::SetWatches2 => -8,
+            _ => self.next_xid,
+        };
+        self.next_xid += i32::from(xid > 0);
+        self.waiting.push_back((xid, op));
+        xid
+    }
+
     fn read(
         &mut self,
         payload: &[u8],
