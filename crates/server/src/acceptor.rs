@@ -169,7 +169,7 @@ pub(crate) async fn serve_clients(
     mut arrivals: mpsc::Receiver<Arrival>,
 ) {
     let recorder = service.hub.metrics.recorder();
-    let desk = Desk { scratch: vec![0; SCRATCH_BYTES], recorder };
+    let desk = Desk { scratch: vec![0; SCRATCH_BYTES], outgoing: Vec::new(), recorder };
     let desk = Rc::new(RefCell::new(desk));
     while let Some(arrival) = arrivals.recv().await {
         let conn = ConnId(ids.0.fetch_add(1, Ordering::Relaxed));

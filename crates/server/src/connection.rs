@@ -39,6 +39,8 @@ pub(crate) struct Service {
 pub(crate) struct Desk {
     /// Where every read of a socket goes first: an idle connection holds no buffer.
     pub(crate) scratch: Vec<u8>,
+    /// What the brain is to be told at the end of a batch.
+    pub(crate) outgoing: Vec<Message>,
     pub(crate) recorder: Recorder,
 }
 
@@ -68,7 +70,6 @@ pub(crate) struct Connection {
     /// Reads handed to the brain since nothing was under way.
     pub(crate) reads_behind: usize,
     pub(crate) identities: Arc<[Id<'static>]>,
-    pub(crate) outgoing: Vec<Message>,
 }
 
 impl Connection {
@@ -88,7 +89,6 @@ impl Connection {
             has_more: false,
             reads_behind: 0,
             identities: Arc::from([Id::new("ip", ip)]),
-            outgoing: Vec::new(),
         }
     }
 
@@ -217,8 +217,8 @@ impl Connection {
         if self.stage == Stage::Serving {
             taken += self.serve(&bytes[taken..], desk);
         }
-        if !self.outgoing.is_empty() {
-            self.service.hub.tell(self.outgoing.drain(..));
+        if !desk.outgoing.is_empty() {
+            self.service.hub.tell(desk.outgoing.drain(..));
         }
         if self.stage == Stage::Ending { bytes.len() } else { taken }
     }

@@ -11,7 +11,7 @@ use crate::words::Word;
 
 impl Connection {
     /// Takes the first frame; returns its length.
-    pub(crate) fn greet(&mut self, bytes: &[u8], desk: &Desk) -> usize {
+    pub(crate) fn greet(&mut self, bytes: &[u8], desk: &mut Desk) -> usize {
         let Some(code) = bytes.first_chunk::<4>() else { return 0 };
         if let Some(word) = Word::from_code(*code) {
             self.answer_word(word, bytes, desk);
@@ -19,7 +19,7 @@ impl Connection {
         }
         let mut frames = Frames::new(bytes, self.service.limits);
         match frames.next_frame() {
-            Ok(Some(payload)) => self.shake_hands(payload, &desk.recorder),
+            Ok(Some(payload)) => self.shake_hands(payload, desk),
             Ok(None) => {}
             Err(error) => self.refuse(&error),
         }
@@ -40,8 +40,8 @@ impl Connection {
         self.end();
     }
 
-    fn shake_hands(&mut self, payload: &[u8], recorder: &Recorder) {
-        self.note_received(recorder);
+    fn shake_hands(&mut self, payload: &[u8], desk: &mut Desk) {
+        self.note_received(&desk.recorder);
         let request = match ConnectRequest::decode(payload, self.service.limits) {
             Ok(request) => request,
             Err(error) => return self.refuse(&error),
@@ -53,14 +53,14 @@ impl Connection {
             password_matches: password_matches(request.session, request.password),
             read_only: request.read_only,
         };
-        if !self.is_admitted(&handshake, recorder) {
+        if !self.is_admitted(&handshake, &desk.recorder) {
             let peer = self.client.peer;
             tracing::warn!(%peer, "closing the connection: too many clients connect at once");
             return self.end();
         }
         self.stage = Stage::Connecting;
         self.client.gate.enter();
-        self.outgoing.push(Message::Input(Input::Connected {
+        desk.outgoing.push(Message::Input(Input::Connected {
             conn: self.client.id,
             gate: self.client.gate.clone(),
             identities: self.identities.clone(),

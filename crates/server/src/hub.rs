@@ -343,6 +343,11 @@ impl Hub {
                 };
                 let ended = match &input {
                     Input::Disconnected { conn } => Some(*conn),
+                    // Nothing is sent, but the task may wait for this to be done.
+                    Input::Identified { conn, .. } => {
+                        touched.extend(core.clients.get(conn).cloned());
+                        None
+                    }
                     _ => None,
                 };
                 let (brain, mut sink) = self.section(core, now, touched);

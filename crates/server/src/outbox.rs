@@ -13,8 +13,9 @@ const PAUSE_BYTES: usize = 1 << 20;
 /// everybody's.
 const CUT_BYTES: usize = 256 << 20;
 
-/// A buffer that grew beyond this goes back to the allocator once it is empty.
-const KEEP_BYTES: usize = 64 << 10;
+/// What a buffer begins with: room for a batch of small replies. Empty, it goes back to the
+/// allocator: most connections wait for most of their lives.
+const FIRST_BYTES: usize = 4 << 10;
 
 /// How far a connection's end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +68,9 @@ impl Outbox {
     /// Appends replies and events; false once the connection is ending.
     pub(crate) fn append(&mut self, recorder: &Recorder, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let start = self.bytes.len();
-        let is_open = self.is_open();
-        if is_open {
-            write(&mut self.bytes);
-            self.packets += note_sent(recorder, &self.bytes[start..]);
-        }
-        is_open
+        let was_open = self.write(write);
+        self.packets += note_sent(recorder, &self.bytes[start..]);
+        was_open
     }
 
     /// Appends what is no reply to a request: the end of the handshake, the answer to a word.
@@ -81,11 +79,21 @@ impl Outbox {
         recorder: &Recorder,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
-        let is_open = self.is_open();
-        if is_open {
-            write(&mut self.bytes);
+        let was_open = self.write(write);
+        if was_open {
             self.packets += 1;
             recorder.packet_sent();
+        }
+        was_open
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let is_open = self.is_open();
+        if is_open {
+            if self.bytes.capacity() == 0 {
+                self.bytes.reserve(FIRST_BYTES);
+            }
+            write(&mut self.bytes);
         }
         is_open
     }
@@ -145,10 +153,7 @@ impl Outbox {
             }
         }
         self.sent = 0;
-        self.bytes.clear();
-        if self.bytes.capacity() > KEEP_BYTES {
-            self.bytes = Vec::new();
-        }
+        self.bytes = Vec::new();
         if self.stage == Stage::Closing {
             self.abort();
             return Flushed::Ended;

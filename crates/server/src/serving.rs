@@ -39,7 +39,7 @@ struct TooLarge {
 
 impl Connection {
     /// Takes whole requests as long as there is room; returns the length of all of them.
-    pub(crate) fn serve(&mut self, bytes: &[u8], desk: &Desk) -> usize {
+    pub(crate) fn serve(&mut self, bytes: &[u8], desk: &mut Desk) -> usize {
         let now_ms = self.service.hub.clock.mono_ms();
         let mut frames = Frames::new(bytes, self.service.limits);
         while self.stage == Stage::Serving {
@@ -120,7 +120,7 @@ impl Connection {
     }
 
     /// A request that is no read, or a read that takes its turn.
-    fn take_request(&mut self, payload: &[u8], now_ms: i64, desk: &Desk) {
+    fn take_request(&mut self, payload: &[u8], now_ms: i64, desk: &mut Desk) {
         self.note_received(&desk.recorder);
         let mut input = Reader::new(payload, self.service.limits);
         let header: RequestHeader = match input.read() {
@@ -129,14 +129,14 @@ impl Connection {
         };
         let body = input.rest();
         match OpCode::from_code(header.op) {
-            Some(OpCode::Auth) => self.authenticate(header.xid, body, &desk.recorder),
+            Some(OpCode::Auth) => self.authenticate(header.xid, body, desk),
             Some(OpCode::Sasl) => self.decline_sasl(header.xid, body, &desk.recorder),
             Some(op) if op.is_client_request() => {
                 if self.makes_room(op, body.len(), &desk.recorder) {
                     let (conn, xid) = (self.client.id, header.xid);
                     let body = Bytes::copy_from_slice(body);
                     let input = Input::Requested { conn, xid, op, body, received_ms: now_ms };
-                    self.outgoing.push(Message::Input(input));
+                    desk.outgoing.push(Message::Input(input));
                 }
             }
             Some(_) | None => {
@@ -183,7 +183,7 @@ impl Connection {
     }
 
     /// Adds to what the connection has proved to be. The requests behind it already count on it.
-    fn authenticate(&mut self, xid: i32, body: &[u8], recorder: &Recorder) {
+    fn authenticate(&mut self, xid: i32, body: &[u8], desk: &mut Desk) {
         let packet: AuthPacket<'_> = match Reader::new(body, self.service.limits).read() {
             Ok(packet) => packet,
             Err(error) => return self.refuse(&error),
@@ -196,17 +196,17 @@ impl Connection {
             Ok(()) => {
                 self.identities = identities.into();
                 self.client.gate.enter();
-                self.outgoing.push(Message::Input(Input::Identified {
+                desk.outgoing.push(Message::Input(Input::Identified {
                     conn: self.client.id,
                     identities: self.identities.clone(),
                 }));
                 tracing::info!(%peer, scheme, "authenticated");
-                self.reply(recorder, header(0), |_| {});
+                self.reply(&desk.recorder, header(0), |_| {});
             }
             Err(error) => {
                 tracing::warn!(%peer, scheme, %error, "closing the connection");
                 self.service.hub.auth_failed.fetch_add(1, Ordering::Relaxed);
-                self.reply(recorder, header(ErrorCode::AuthFailed.code()), |_| {});
+                self.reply(&desk.recorder, header(ErrorCode::AuthFailed.code()), |_| {});
                 self.end();
             }
         }

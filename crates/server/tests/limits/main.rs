@@ -55,6 +55,25 @@ fn a_flood_of_writes_is_answered_in_order_whatever_the_limit() {
 }
 
 #[test]
+fn in_a_crowd_everybody_comes_to_their_turn() {
+    let world = World::new(|config| config.limits.global_outstanding_limit = 0);
+    let mut clients: Vec<Client> = (0..8).map(|_| world.client()).collect();
+    clients[0].ask_create("/a", b"");
+    clients[0].done();
+    for client in &mut clients {
+        (0..100).for_each(|_| {
+            client.ask_auth("user:password");
+            client.ask_data("/a");
+            client.ask_set("/a", &[0; 900]);
+        });
+        client.flush();
+    }
+    for client in &mut clients {
+        (0..300).for_each(|_| assert_eq!(client.reply().unwrap().header.err, 0));
+    }
+}
+
+#[test]
 fn requests_wait_for_those_in_process() {
     let throttle = RequestThrottle { max_requests: 1, ..Default::default() };
     let world = World::new(|config| config.request_throttle = throttle);

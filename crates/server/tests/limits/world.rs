@@ -9,8 +9,8 @@ use server::Server;
 use server::config::{ServerConfig, Words};
 use tempfile::TempDir;
 use wire::{
-    ConnectRequest, CreateRequest, Limits, OpCode, Reader, Record, ReplyHeader, RequestHeader,
-    SetDataRequest, WatchRequest,
+    AuthPacket, ConnectRequest, CreateRequest, Limits, OpCode, Reader, Record, ReplyHeader,
+    RequestHeader, SetDataRequest, WatchRequest,
 };
 
 /// How long anything may take that the test waits for.
@@ -153,6 +153,12 @@ impl Client {
     pub fn ask_data(&mut self, path: &str) -> i32 {
         let request = WatchRequest { path: path.into(), watch: false };
         self.ask(OpCode::GetData, |out| request.write(out))
+    }
+
+    pub fn ask_auth(&mut self, name: &str) {
+        let packet =
+            AuthPacket { kind: 0, scheme: Some("digest".into()), auth: Some(name.as_bytes()) };
+        self.ask(OpCode::Auth, |out| packet.write(out));
     }
 
     /// Sends what was asked.
