@@ -256,6 +256,14 @@ impl Session {
         Session::connect(address, self.timeout_ms, self.id, self.password, self.last_zxid)
     }
 
+    /// A session of which nothing but the id is known: its password follows from that.
+    ///
+    /// # Errors
+    /// When the server does not accept it.
+    pub fn restore(address: SocketAddr, id: SessionId) -> Result<Session> {
+        Session::connect(address, 30_000, id, wire::session_password(id), Zxid::ZERO)
+    }
+
     fn connect(
         address: SocketAddr,
         timeout_ms: i32,

@@ -85,6 +85,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The tree of a new database, with ACLs open to all.
+    #[must_use]
+    pub fn fresh() -> Snapshot {
+        const PATHS: [&str; 4] = ["", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
+        let node = |path: &str| Node {
+            path: path.into(),
+            data: Some(Vec::new()),
+            acl: -1,
+            stat: StatPersisted::default(),
+        };
+        Snapshot { nodes: PATHS.map(node).into(), ..Snapshot::default() }
+    }
+
     /// The file.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

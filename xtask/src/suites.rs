@@ -17,6 +17,7 @@ pub const SUITES: &[Suite] = &[
     Suite { name: "shell", minutes: 0.4 },
     Suite { name: "java_client", minutes: 0.5 },
     Suite { name: "configuration", minutes: 0.5 },
+    Suite { name: "known_faults", minutes: 0.8 },
     Suite { name: "kazoo", minutes: 2.0 },
     Suite { name: "differential", minutes: 2.0 },
 ];

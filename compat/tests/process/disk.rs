@@ -83,7 +83,7 @@ fn check(server: &Server, acknowledged: usize, data: &[u8]) {
 }
 
 #[test]
-fn a_full_disk_stops_the_server_and_room_starts_it_again() {
+fn fault_29_3701_a_full_disk_stops_the_server_and_room_starts_it_again() {
     let folder = folder();
     let disk = SmallDisk::mount(&folder.path().join("small"), "3m");
     let mut settings = settings(&folder).data_dir(disk.at.join("data"));
@@ -124,7 +124,7 @@ fn failing(settings: &Settings, call: &str, error: &str, nth: u32) -> Settings {
 /// Calls are counted for each thread by itself. The log's syncs its new file once before the first group; then there
 /// is one group for the session, and one for each create.
 #[test]
-fn a_failed_write_or_sync_is_never_acknowledged() {
+fn fault_29_2247_a_failed_write_or_sync_is_never_acknowledged() {
     for (call, error, words) in [
         ("fdatasync", "EIO", "Input/output error"),
         ("fdatasync", "ENOSPC", "No space left"),

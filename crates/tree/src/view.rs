@@ -185,7 +185,7 @@ impl Loader {
     ///
     /// A number without an ACL closes the node to all, by [`closed_acl`]. Java lists ACLs before
     /// it writes nodes, while transactions go on: what it does not list, the log behind has
-    /// (ZOOKEEPER-4846).
+    /// (ZOOKEEPER-4846, C-024).
     ///
     /// # Errors
     /// When the node cannot stand where its path says.

@@ -56,9 +56,16 @@ pub const PYTHON: &[&str] = &[
     "pytest-timeout==2.4.0",
 ];
 
-/// Debian packages: the C client's shell and library, and the tracer of system calls. Their versions are the release's.
-pub const DEBIAN: &[&str] =
-    &["libunwind8", "libzookeeper-mt-dev", "libzookeeper-mt2", "strace", "zookeeper-bin"];
+/// Debian packages: the C client's shell and library, the tracer of system calls, and a clock that can be set. Their
+/// versions are the release's.
+pub const DEBIAN: &[&str] = &[
+    "libfaketime",
+    "libunwind8",
+    "libzookeeper-mt-dev",
+    "libzookeeper-mt2",
+    "strace",
+    "zookeeper-bin",
+];
 
 /// npm packages.
 pub const NODE: &[&str] = &["node-zookeeper-client@1.1.3"];
