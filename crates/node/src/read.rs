@@ -133,6 +133,8 @@ fn respond<L: WatchLock>(
         }
         ReadRequest::GetAllChildrenNumber(ask) => {
             let count = readable(tree, asker, &ask.path)?.descendant_count();
+            // Java compares keys as text: to the empty path even the root is a descendant (C-025).
+            let count = count + usize::from(ask.path.is_empty());
             i32::try_from(count).unwrap_or(i32::MAX).write(out);
         }
         ReadRequest::GetEphemerals(prefix) => ephemerals(tree, asker, prefix.as_deref(), out),

@@ -374,8 +374,9 @@ impl Hub {
             }
         };
         let Some(client) = core.clients.get(&conn) else { return Ok(None) };
+        // The gate stays shut behind a dropped request: what comes after it is dropped as well, and
+        // no read may be answered in its place.
         if client.is_invalid() {
-            client.gate.leave();
             return Ok(None);
         }
         let candidate = Candidate {
@@ -392,7 +393,6 @@ impl Hub {
             Verdict::Hold => Err(input),
             Verdict::Refuse => Ok(Some(refused(input))),
             Verdict::Drop => {
-                client.gate.leave();
                 client.invalidate();
                 Ok(None)
             }

@@ -69,10 +69,10 @@ impl CreateRequest<'_> {
         }
         let op = match (self.op, mode) {
             (OpCode::CreateTtl, Some(mode)) if mode.has_ttl() => OpCode::CreateTtl,
+            (_, Some(CreateMode::Container)) => OpCode::CreateContainer,
             (OpCode::CreateTtl, _) => OpCode::Create,
             (_, None) => return Err(bad_mode),
             (_, Some(mode)) if mode.has_ttl() => return Err(bad_mode),
-            (_, Some(CreateMode::Container)) => OpCode::CreateContainer,
             (op, Some(_)) => op,
         };
         Ok(CreateRequest { op, ..self })
