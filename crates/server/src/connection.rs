@@ -11,7 +11,8 @@ use tokio::net::tcp::OwnedReadHalf;
 use wire::{Id, Limits};
 
 use crate::client::Client;
-use crate::hub::{Hub, Message};
+use crate::hub::Hub;
+use crate::inbox::Message;
 use crate::metrics::{Counter, Recorder};
 use crate::outbox::Flushed;
 use crate::words_desk::WordsDesk;

@@ -10,7 +10,8 @@ use storage::{
     DataDirectory, Error, LogWriter, SnapshotFile, SnapshotOptions, SnapshotPolicy, frame_entry,
 };
 
-use crate::hub::{Hub, Message};
+use crate::hub::Hub;
+use crate::inbox::Message;
 use crate::log_queue::Group;
 use crate::metrics::{Counter, Metrics, Summary};
 

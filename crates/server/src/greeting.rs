@@ -4,7 +4,7 @@ use node::{Handshake, Input};
 use wire::{ConnectRequest, Frames, password_matches};
 
 use crate::connection::{Connection, Desk, Stage};
-use crate::hub::Message;
+use crate::inbox::Message;
 use crate::metrics::{Counter, Recorder, Summary};
 use crate::throttle::Errand;
 use crate::words::Word;

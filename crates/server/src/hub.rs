@@ -1,9 +1,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use base::{Now, Prng};
-use node::{Brain, Input, Replica, Ticket, WatchLock};
+use node::{Brain, Input, Replica, WatchLock};
 use parking_lot::{Mutex, RwLock};
 use tree::{ConnId, Watches};
 use wire::{ErrorCode, OpCode};
@@ -12,6 +12,7 @@ use crate::admission::{Admission, Candidate, Verdict};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
+use crate::inbox::{Inbox, Load, Message};
 use crate::large_requests::LargeRequests;
 use crate::log_queue::LogQueue;
 use crate::metrics::{Counter, Metrics, Recorder, Summary};
@@ -37,68 +38,6 @@ impl WatchLock for WatchCell {
 
     fn get_mut(&mut self) -> &mut Watches {
         self.0.get_mut()
-    }
-}
-
-/// What the brain is to know.
-pub(crate) enum Message {
-    /// A connection is there.
-    Opened(Arc<Client>),
-    /// Something has happened at a connection.
-    Input(Input),
-    /// The log is durable up to here.
-    Persisted(Ticket),
-    /// Time has passed.
-    Tick,
-}
-
-impl Message {
-    /// What it adds to the [`Pressure`].
-    fn load(&self) -> Load {
-        match self {
-            Message::Input(Input::Requested { body, .. }) => {
-                Load { requests: 1, bytes: body.len() }
-            }
-            Message::Input(_) | Message::Opened(_) | Message::Persisted(_) | Message::Tick => {
-                Load::default()
-            }
-        }
-    }
-}
-
-/// Requests, and the bytes that they hold.
-#[derive(Clone, Copy, Debug, Default)]
-struct Load {
-    requests: usize,
-    bytes: usize,
-}
-
-impl Load {
-    fn add(&mut self, other: Load) {
-        self.requests += other.requests;
-        self.bytes += other.bytes;
-    }
-}
-
-/// What is on its way to the brain.
-#[derive(Default)]
-struct Inbox {
-    messages: Vec<Message>,
-    load: Load,
-}
-
-/// The requests that are in process, from the inbox to the answer, for all connections to see.
-/// Reads that are answered beside the writer never are. Written under the inbox's lock only.
-#[derive(Default)]
-struct Pressure {
-    requests: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Pressure {
-    fn set(&self, load: Load) {
-        self.requests.store(load.requests, Ordering::SeqCst);
-        self.bytes.store(load.bytes, Ordering::SeqCst);
     }
 }
 
@@ -138,8 +77,7 @@ impl Turnstile {
 /// Locks are taken in this order: core, replica, watches or outbox. Nothing is sent under the core,
 /// and it is let go after each turn, for the four-letter words to look in.
 pub(crate) struct Hub {
-    inbox: Mutex<Inbox>,
-    pressure: Pressure,
+    inbox: Inbox,
     /// Requests in process beyond which who has some there is not read (`globalOutstandingLimit`).
     in_process_max: usize,
     pub(crate) core: Mutex<Core>,
@@ -174,8 +112,7 @@ impl Hub {
             prng: Prng::new(clock.now().wall_ms.cast_unsigned()),
         };
         Hub {
-            inbox: Mutex::default(),
-            pressure: Pressure::default(),
+            inbox: Inbox::default(),
             in_process_max: config.limits.global_outstanding_limit as usize,
             core: Mutex::new(core),
             replica: RwLock::new(replica),
@@ -191,12 +128,12 @@ impl Hub {
 
     /// Whether all requests must wait in their sockets.
     pub(crate) fn is_overloaded(&self) -> bool {
-        self.pressure.bytes.load(Ordering::SeqCst) > IN_FLIGHT_BYTES_MAX
+        self.inbox.in_process().bytes > IN_FLIGHT_BYTES_MAX
     }
 
     /// Whether those must wait whose clients have requests in process already.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.pressure.requests.load(Ordering::SeqCst) > self.in_process_max
+        self.inbox.in_process().requests > self.in_process_max
     }
 
     /// When a [`Message::Tick`] has something to do next, on the monotonic clock.
@@ -206,19 +143,7 @@ impl Hub {
 
     /// Leaves messages for the brain and sees that somebody attends to them.
     pub(crate) fn tell(&self, messages: impl IntoIterator<Item = Message>) {
-        {
-            let mut inbox = self.inbox.lock();
-            let mut load = Load {
-                requests: self.pressure.requests.load(Ordering::Relaxed),
-                bytes: self.pressure.bytes.load(Ordering::Relaxed),
-            };
-            for message in messages {
-                load.add(message.load());
-                inbox.load.add(message.load());
-                inbox.messages.push(message);
-            }
-            self.pressure.set(load);
-        }
+        self.inbox.put(messages);
         self.drive();
     }
 
@@ -231,7 +156,7 @@ impl Hub {
             }
             touched.drain(..).for_each(|client: Arc<Client>| client.flush());
             // What came while the brain was being left was left for us.
-            if self.inbox.lock().messages.is_empty() {
+            if self.inbox.is_empty() {
                 return;
             }
         }
@@ -239,11 +164,7 @@ impl Hub {
 
     fn turn(&self, core: &mut Core, touched: &mut Vec<Arc<Client>>) {
         let mut messages = std::mem::take(&mut core.messages);
-        let load = {
-            let mut inbox = self.inbox.lock();
-            std::mem::swap(&mut messages, &mut inbox.messages);
-            std::mem::take(&mut inbox.load)
-        };
+        let load = self.inbox.take(&mut messages);
         if load.requests > 0 {
             core.recorder.sample(Summary::PrepProcessorQueueSize, load.requests as u64);
         }
@@ -411,11 +332,7 @@ impl Hub {
             Load { requests: core.brain.unanswered(), bytes: core.brain.in_flight_bytes() };
         core.held.iter().for_each(|message| load.add(message.load()));
         let was_overloaded = self.is_overloaded();
-        {
-            let inbox = self.inbox.lock();
-            load.add(inbox.load);
-            self.pressure.set(load);
-        }
+        self.inbox.settle(load);
         if was_overloaded && !self.is_overloaded() {
             core.clients.values().for_each(|client| client.waker.wake());
         }

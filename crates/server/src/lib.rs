@@ -13,6 +13,7 @@ mod connection;
 mod disk_thread;
 mod greeting;
 mod hub;
+mod inbox;
 mod large_requests;
 mod log_queue;
 pub mod metrics;

@@ -10,7 +10,7 @@ use wire::{
 };
 
 use crate::connection::{Connection, Desk, Stage};
-use crate::hub::Message;
+use crate::inbox::Message;
 use crate::metrics::{Counter, Recorder, Summary};
 use crate::traffic::note_read;
 
