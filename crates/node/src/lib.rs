@@ -6,7 +6,7 @@
 //! knows a socket or a file; a simulator drives them as a server does.
 //!
 //! # The section protocol
-//! The shell owns one lock around the replica. Under its shared side [`read`] answers requests and
+//! The shell owns one lock around the replica. Under its shared side [`read()`] answers requests and
 //! registers their watches; under its exclusive side [`Brain::apply_committed`] changes the tree
 //! and looks the watches up. A reply or event is appended to its connection's outbox before the
 //! section ends. From this follow, without further checks: no event is lost between a read and its

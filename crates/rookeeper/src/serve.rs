@@ -24,11 +24,12 @@ pub(crate) struct Arguments {
     #[arg(long)]
     log_json: bool,
 
-    /// A zoo.cfg file, or: port dataDir [tickTime] [maxClientCnxns].
-    ///
-    /// -Dzookeeper.name=value sets a property, as for a Java server; flags of the JVM are ignored.
+    /// A configuration file, or a port and a directory; and properties.
     #[arg(
         value_name = "ZOO.CFG | PORT DATADIR [TICKTIME] [MAXCNXNS]",
+        help = "A zoo.cfg file, or: port dataDir [tickTime] [maxClientCnxns]",
+        long_help = "A zoo.cfg file, or: port dataDir [tickTime] [maxClientCnxns]\n\n\
+            -Dzookeeper.name=value sets a property, as for a Java server; flags of the JVM are ignored.",
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
