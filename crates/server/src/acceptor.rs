@@ -31,9 +31,6 @@ const BACKLOG: u32 = 4096;
 /// one is all that helps.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-/// How large the buffer is that sockets are read into.
-const SCRATCH_BYTES: usize = 64 << 10;
-
 /// A client on its way to the I/O thread that will serve it.
 pub(crate) struct Arrival {
     socket: TcpStream,
@@ -168,9 +165,7 @@ pub(crate) async fn serve_clients(
     listen: Listen,
     mut arrivals: mpsc::Receiver<Arrival>,
 ) {
-    let recorder = service.hub.metrics.recorder();
-    let desk = Desk { scratch: vec![0; SCRATCH_BYTES], outgoing: Vec::new(), recorder };
-    let desk = Rc::new(RefCell::new(desk));
+    let desk = Rc::new(RefCell::new(Desk::new(service.hub.metrics.recorder())));
     while let Some(arrival) = arrivals.recv().await {
         let conn = ConnId(ids.0.fetch_add(1, Ordering::Relaxed));
         let Arrival { socket, peer, seat } = arrival;

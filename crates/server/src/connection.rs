@@ -1,6 +1,7 @@
 //! A connection's own task: reads frames, answers reads beside the writer, hands on the rest.
 
-use std::pin::Pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -17,6 +18,9 @@ use crate::metrics::{Counter, Recorder};
 use crate::outbox::Flushed;
 use crate::words_desk::WordsDesk;
 
+/// How large the buffer is that sockets are read into.
+const SCRATCH_BYTES: usize = 64 << 10;
+
 /// Requests of one connection that may be under way at once; beyond, it is not read.
 const UNDER_WAY_MAX: usize = 4096;
 
@@ -24,8 +28,16 @@ const UNDER_WAY_MAX: usize = 4096;
 /// be, and all of them come at once.
 const READS_BEHIND_MAX: usize = 128;
 
-/// How often a connection goes on in one poll before the others on its thread get their turn.
-const ROUNDS_MAX: usize = 8;
+/// What a connection may cost before the others on its thread get their turn.
+const TURN_COST_MAX: usize = 512;
+
+/// Bytes, in or out, that cost as much as a request does by itself.
+const COST_BYTES: usize = 2 << 10;
+
+/// What a request costs with so many bytes, or a read of the socket.
+pub(crate) fn cost(bytes: usize) -> usize {
+    1 + bytes / COST_BYTES
+}
 
 /// What every connection's task needs.
 pub(crate) struct Service {
@@ -40,9 +52,21 @@ pub(crate) struct Service {
 pub(crate) struct Desk {
     /// Where every read of a socket goes first: an idle connection holds no buffer.
     pub(crate) scratch: Vec<u8>,
+    /// What the connection whose turn it is may still cost.
+    pub(crate) left: usize,
     /// What the brain is to be told at the end of a batch.
     pub(crate) outgoing: Vec<Message>,
     pub(crate) recorder: Recorder,
+}
+
+impl Desk {
+    pub(crate) fn new(recorder: Recorder) -> Desk {
+        Desk { scratch: vec![0; SCRATCH_BYTES], left: 0, outgoing: Vec::new(), recorder }
+    }
+
+    pub(crate) fn spend(&mut self, cost: usize) {
+        self.left = self.left.saturating_sub(cost);
+    }
 }
 
 /// How far the connection has come.
@@ -64,8 +88,10 @@ pub(crate) struct Connection {
     pub(crate) client: Arc<Client>,
     socket: OwnedReadHalf,
     pub(crate) stage: Stage,
-    /// What has come and is not taken: part of a frame, or more than there was room for.
+    /// What has come and was not taken at once: part of a frame, or more than there was room for.
     kept: Vec<u8>,
+    /// How much of it has been taken since.
+    taken: usize,
     /// Whether there may be whole frames in it.
     pub(crate) has_more: bool,
     /// Reads handed to the brain since nothing was under way.
@@ -87,6 +113,7 @@ impl Connection {
             socket,
             stage: Stage::Fresh,
             kept: Vec::new(),
+            taken: 0,
             has_more: false,
             reads_behind: 0,
             identities: Arc::from([Id::new("ip", ip)]),
@@ -101,7 +128,8 @@ impl Connection {
     /// Drives the connection as far as it goes without waiting; ready once it has ended.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, desk: &mut Desk) -> Poll<()> {
         self.client.waker.register(cx.waker());
-        for _ in 0..ROUNDS_MAX {
+        desk.left = TURN_COST_MAX;
+        while desk.left > 0 {
             if ready!(self.poll_flush(cx)) == Flushed::Ended {
                 return Poll::Ready(());
             }
@@ -118,7 +146,11 @@ impl Connection {
                 return Poll::Ready(());
             }
         }
-        cx.waker().wake_by_ref();
+        if ready!(self.poll_flush(cx)) == Flushed::Ended {
+            return Poll::Ready(());
+        }
+        // Sockets are looked at before the connection goes on: nobody waits behind it for long.
+        let _ = pin!(tokio::task::yield_now()).poll(cx);
         Poll::Pending
     }
 
@@ -186,12 +218,14 @@ impl Connection {
         }
         self.client.heard_ms.store(self.service.hub.clock.mono_ms(), Ordering::Relaxed);
         desk.recorder.add(Counter::BytesReceivedCount, len as u64);
+        desk.spend(cost(len));
         if self.kept.is_empty() {
             let scratch = std::mem::take(&mut desk.scratch);
             let taken = self.take(&scratch[..len], desk);
             self.kept.extend_from_slice(&scratch[taken..len]);
             desk.scratch = scratch;
         } else {
+            self.kept.drain(..std::mem::take(&mut self.taken));
             self.kept.extend_from_slice(&desk.scratch[..len]);
             self.take_kept(desk);
         }
@@ -199,12 +233,13 @@ impl Connection {
     }
 
     fn take_kept(&mut self, desk: &mut Desk) {
-        let mut kept = std::mem::take(&mut self.kept);
-        let taken = self.take(&kept, desk);
-        // Empty, it goes back to the allocator.
-        if taken < kept.len() {
-            kept.drain(..taken);
+        let kept = std::mem::take(&mut self.kept);
+        self.taken += self.take(&kept[self.taken..], desk);
+        if self.taken < kept.len() {
             self.kept = kept;
+        } else {
+            // The buffer goes back to the allocator.
+            self.taken = 0;
         }
     }
 

@@ -9,16 +9,14 @@ use wire::{
     write_reply,
 };
 
-use crate::connection::{Connection, Desk, Stage};
+use crate::connection::{Connection, Desk, Stage, cost};
 use crate::inbox::Message;
 use crate::metrics::{Counter, Recorder, Summary};
 use crate::traffic::note_read;
 
-/// Reads that are answered within one shared section at most: the writer waits for its end.
-const SECTION_READS_MAX: usize = 128;
-
-/// Bytes of replies after which the section ends.
-const SECTION_BYTES_MAX: usize = 256 << 10;
+/// What the reads that are answered within one shared section may [`cost`]: the writer waits for
+/// its end.
+const SECTION_COST_MAX: usize = 128;
 
 /// Length of a request's header.
 const HEADER_BYTES: usize = 8;
@@ -43,7 +41,7 @@ impl Connection {
         let now_ms = self.service.hub.clock.mono_ms();
         let mut frames = Frames::new(bytes, self.service.limits);
         while self.stage == Stage::Serving {
-            if !self.may_take() {
+            if desk.left == 0 || !self.may_take() {
                 self.has_more = true;
                 break;
             }
@@ -51,7 +49,10 @@ impl Connection {
                 continue;
             }
             match frames.next_frame() {
-                Ok(Some(payload)) => self.take_request(payload, now_ms, desk),
+                Ok(Some(payload)) => {
+                    desk.spend(cost(payload.len()));
+                    self.take_request(payload, now_ms, desk);
+                }
                 Ok(None) => {
                     self.look_ahead(&bytes[frames.consumed()..], &desk.recorder);
                     break;
@@ -69,7 +70,7 @@ impl Connection {
 
     /// Answers the reads at the front, within one shared section and one hold of the outbox, as
     /// long as nothing of the connection is under way; whether there were any.
-    fn answer_reads(&mut self, frames: &mut Frames<'_>, now_ms: i64, desk: &Desk) -> bool {
+    fn answer_reads(&mut self, frames: &mut Frames<'_>, now_ms: i64, desk: &mut Desk) -> bool {
         let Some(first) = self.next_direct_read(frames) else { return false };
         let service = &self.service;
         let replica = service.hub.replica.read();
@@ -84,11 +85,11 @@ impl Connection {
             limits: service.limits,
         };
         let recorder = &desk.recorder;
+        let mut spent = 0;
         outbox.append(recorder, |out| {
-            let end = out.len() + SECTION_BYTES_MAX;
             let mut next = Some(first);
-            let mut room = SECTION_READS_MAX;
             while let Some(DirectRead { xid, op, body }) = next {
+                let before = out.len();
                 let Answer { zxid, taken } = read(&replica, &asker, xid, op, body, out);
                 taken.into_iter().for_each(|bytes| note_read(recorder, body, bytes));
                 let bytes = body.len();
@@ -98,11 +99,12 @@ impl Connection {
                 recorder.packet_received();
                 recorder.request_answered(0);
                 recorder.sample(Summary::ReadLatency, 0);
-                room -= 1;
-                let may_go_on = room > 0 && out.len() < end;
+                spent += cost(out.len() - before);
+                let may_go_on = spent < SECTION_COST_MAX;
                 next = if may_go_on { self.next_direct_read(frames) } else { None };
             }
         });
+        desk.spend(spent);
         true
     }
 

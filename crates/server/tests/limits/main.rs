@@ -3,6 +3,9 @@
 
 mod world;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use server::config::{ConnectionThrottle, RequestThrottle};
 use wire::{ErrorCode, OpCode};
 
@@ -153,6 +156,40 @@ fn a_client_that_does_not_listen_holds_back_itself() {
         let reply = client.reply().unwrap();
         assert_eq!((reply.header.xid, reply.data().len()), (xid, LARGE));
     }
+}
+
+#[test]
+fn a_flood_of_reads_leaves_others_their_turn() {
+    const FLOOD: usize = 400_000;
+    let world = World::new(|_| {});
+    let mut other = world.client();
+    other.ask_create("/a", b"");
+    other.done();
+    let mut flooding = world.client();
+    let mut listening = flooding.twin();
+    let answered = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            (0..FLOOD).for_each(|_| {
+                flooding.ask_data("/a");
+            });
+            flooding.flush();
+        });
+        scope.spawn(|| {
+            for _ in 0..FLOOD {
+                assert_eq!(listening.reply().unwrap().header.err, 0);
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        while answered.load(Ordering::Relaxed) == 0 {
+            thread::yield_now();
+        }
+        for _ in 0..20 {
+            other.ask_set("/a", b"");
+            other.done();
+        }
+        assert!(answered.load(Ordering::Relaxed) < FLOOD);
+    });
 }
 
 #[test]

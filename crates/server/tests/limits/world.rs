@@ -127,6 +127,11 @@ impl Client {
         self.frame().is_some()
     }
 
+    /// The same connection, for another thread.
+    pub fn twin(&self) -> Client {
+        Client { socket: self.socket.try_clone().unwrap(), out: Vec::new(), xid: 0 }
+    }
+
     /// Adds a request to those to be sent.
     pub fn ask(&mut self, op: OpCode, body: impl FnOnce(&mut Vec<u8>)) -> i32 {
         self.xid += 1;
