@@ -94,18 +94,18 @@ fn steps() -> Vec<Step> {
     const QUICK: bool = true;
     const FULL: bool = false;
     let mut steps = vec![
-        Step::new("format", 0.5, QUICK, cargo("fmt --all --check -- -l")),
-        Step::new("tidy", 0.5, QUICK, Action::Own(tidy::run)),
-        Step::new("lints", 2.5, QUICK, cargo("clippy --workspace --all-targets -- -D warnings")),
+        Step::new("format", 0.2, QUICK, cargo("fmt --all --check -- -l")),
+        Step::new("tidy", 0.1, QUICK, Action::Own(tidy::run)),
+        Step::new("lints", 2.2, QUICK, cargo("clippy --workspace --all-targets -- -D warnings")),
         Step::new(
             "documents",
             1.5,
             FULL,
             cargo("doc --workspace --no-deps --document-private-items"),
         ),
-        Step::new("build tests", 2.0, QUICK, cargo("test --workspace --no-run")),
-        Step::new("build binary", 2.5, FULL, cargo("build --release --package rookeeper")),
-        Step::new("unit tests", 2.5, QUICK, cargo("test --workspace --exclude compat")),
+        Step::new("build tests", 4.0, QUICK, cargo("test --workspace --no-run")),
+        Step::new("build binary", 3.0, FULL, cargo("build --release --package rookeeper")),
+        Step::new("unit tests", 1.3, QUICK, cargo("test --workspace --exclude compat")),
         Step::new("fetch", 2.0, FULL, Action::Own(fetch::run)),
         Step::new("harness", 0.5, FULL, cargo("test --package compat --lib")),
     ];
