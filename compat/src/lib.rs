@@ -2,6 +2,7 @@
 //!
 //! The suites are the integration tests of this package; they need what `cargo xtask fetch` brings.
 
+pub mod acknowledgement;
 pub mod client;
 pub mod configuration;
 pub mod dialogue;
@@ -9,9 +10,11 @@ pub mod differential;
 pub mod handmade;
 pub mod image;
 pub mod kind;
+pub mod load;
 pub mod ports;
 pub mod script;
 pub mod server;
+pub mod strace;
 
 pub use dialogue::Dialogue;
 pub use kind::{Kind, Release};

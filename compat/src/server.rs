@@ -133,6 +133,14 @@ impl Server {
         Ok(())
     }
 
+    /// Starts the server again and kills it after a moment, most likely before it serves.
+    pub fn restart_cut_short(&mut self, after: Duration) -> Result<()> {
+        self.kill9()?;
+        *self = Self::launch(&self.kind, &self.settings, self.port)?;
+        thread::sleep(after);
+        self.kill9()
+    }
+
     /// Starts another kind of server on the same port and data, once this one has ended.
     pub fn restart_as(&mut self, kind: Kind) -> Result<()> {
         self.kind = kind;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use compat::client::Session;
+use compat::strace::traced;
 use compat::{Kind, Server, Settings};
 use wire::CreateMode;
-use xtask::workspace;
 
 use crate::{PATIENCE, await_that, folder, settings, start};
 
@@ -108,17 +108,9 @@ fn fault_29_3701_a_full_disk_stops_the_server_and_room_starts_it_again() {
 
 /// Makes the system answer `call` of the log's thread with `error` from its `nth` time on.
 fn failing(settings: &Settings, call: &str, error: &str, nth: u32) -> Settings {
-    let packages = workspace::cache().join("deb");
-    let mut settings = settings.clone();
     let fault = format!("--inject={call}:error={error}:when={nth}+");
-    let strace = packages.join("usr/bin/strace").display().to_string();
-    settings.wrapper =
-        [&strace, "-D", "-f", "-qq", "-o", "/dev/null", &format!("--trace={call}"), &fault]
-            .map(String::from)
-            .into();
-    let libraries = packages.join("usr/lib/x86_64-linux-gnu").display().to_string();
-    settings.env.push(("LD_LIBRARY_PATH".into(), libraries));
-    settings
+    let trace = format!("--trace={call}");
+    traced(settings.clone(), &["-qq", "-o", "/dev/null", &trace, &fault])
 }
 
 /// Calls are counted for each thread by itself. The log's syncs its new file once before the first group; then there
