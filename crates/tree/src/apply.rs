@@ -140,19 +140,26 @@ impl Tree {
     ) -> Outcome<'a> {
         let outcome = self.apply_one(header, txn, fired);
         self.reached(header.zxid);
+        self.log_digest(header.zxid);
         outcome
     }
 
-    /// Applies an entry of the log. Entries that a fuzzy snapshot already holds do no harm.
+    /// Applies an entry of the log. Entries that a fuzzy snapshot already holds do no harm. As long as the log has
+    /// not caught up with such a snapshot, digests are of no state that ever was: only those that an entry vouches for
+    /// are logged.
     pub fn replay(&mut self, entry: &LogEntry<'_>) -> Replayed {
-        self.apply(&entry.header, &entry.txn, &mut |_| {});
+        let zxid = entry.header.zxid;
+        self.apply_one(&entry.header, &entry.txn, &mut |_| {});
+        self.reached(zxid);
         let expected = entry.digest.map(|digest| digest.tree_digest.cast_unsigned());
         match expected {
             Some(expected) if !self.options.digest_disabled && expected != self.digest => {
-                Replayed::DigestMismatch { expected, actual: self.digest }
+                return Replayed::DigestMismatch { expected, actual: self.digest };
             }
-            Some(_) | None => Replayed::Applied,
+            Some(_) => self.log_digest(zxid),
+            None => {}
         }
+        Replayed::Applied
     }
 
     /// Deletes the ephemeral nodes of sessions that do not exist; returns how many there were.

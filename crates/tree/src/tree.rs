@@ -106,6 +106,10 @@ impl Tree {
     /// Notes that the tree is now the result of the transaction `zxid`.
     pub(crate) fn reached(&mut self, zxid: Zxid) {
         self.last_zxid = self.last_zxid.max(zxid);
+    }
+
+    /// Notes the digest, which is right as of `zxid`.
+    pub(crate) fn log_digest(&mut self, zxid: Zxid) {
         if zxid.0 % DIGEST_LOG_INTERVAL == 0 && !self.options.digest_disabled {
             self.digest_log.push_back((zxid, self.digest));
             if self.digest_log.len() > DIGEST_LOG_LEN {

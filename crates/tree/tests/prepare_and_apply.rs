@@ -3,7 +3,8 @@
 
 use base::{Prng, SessionId, Zxid};
 use tree::{
-    Authenticator, DigestScheme, ExtendedTypes, Options, Origin, Outcome, Overlay, Rules, Tree,
+    Authenticator, DigestScheme, ExtendedTypes, Options, Origin, Outcome, Overlay, Replayed, Rules,
+    Tree,
 };
 use wire::{
     Acl, CheckVersionRequest, CreateRequest, DeleteRequest, ErrorCode, Limits, LogEntry, OpCode,
@@ -151,6 +152,35 @@ fn a_failed_multi_changes_nothing() {
     let parts = WriteRequest::Multi(vec![create("/a", 0), set("/a", 5)]);
     let expected = [0, ErrorCode::BadVersion.code()].map(Outcome::Failed).to_vec();
     assert_eq!(server.run(1, &parts), Outcome::Multi(expected));
+}
+
+/// Behind a fuzzy snapshot the log has to catch up before digests mean anything.
+#[test]
+fn a_digest_that_does_not_fit_is_not_logged() {
+    let mut server = Server::new();
+    let paths: Vec<String> = (0..256).map(|n| format!("/n{n:03}")).collect();
+    for path in &paths {
+        let WriteRequest::Create(request) = create(path, 0) else { unreachable!() };
+        server.prepare(1, &WriteRequest::Create(CreateRequest { op: OpCode::Create, ..request }));
+    }
+    let log = server.log.clone();
+    let entries: Vec<LogEntry<'_>> =
+        log.iter().map(|bytes| LogEntry::decode(bytes, Limits::default()).unwrap()).collect();
+    server.apply();
+    let live: Vec<(Zxid, u64)> = server.tree.digest_log().collect();
+    assert_eq!(live.len(), 2);
+
+    let mut whole = Tree::new(Options::default());
+    assert!(entries.iter().all(|entry| whole.replay(entry) == Replayed::Applied));
+    assert_eq!(whole.digest_log().collect::<Vec<_>>(), live);
+
+    let mut fuzzy = Tree::new(Options::default());
+    fuzzy.replay(&entries[199]);
+    assert!(matches!(fuzzy.replay(&entries[0]), Replayed::DigestMismatch { .. }));
+    for entry in &entries[1..] {
+        fuzzy.replay(entry);
+    }
+    assert_eq!(fuzzy.digest_log().collect::<Vec<_>>(), live[1..]);
 }
 
 #[test]
