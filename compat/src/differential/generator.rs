@@ -311,6 +311,7 @@ impl Generator {
             ("/q/n", ""),
             ("/q/b", ""),
             ("/zookeeper/quota/q", ""),
+            ("/zookeeper/quota/q/zookeeper_stats", "count=0,bytes=0"),
             ("/zookeeper/quota/q/n", ""),
             ("/zookeeper/quota/q/n/zookeeper_limits", "count=-1,bytes=-1=;countHardLimit=4"),
             ("/zookeeper/quota/q/n/zookeeper_stats", "count=0,bytes=0"),
@@ -343,5 +344,10 @@ fn is_alone(request: &Request) -> bool {
     let under_quota = [&b"/q"[..], b"/zookeeper"]
         .iter()
         .any(|prefix| request.body.windows(prefix.len()).any(|at| at == *prefix));
-    odd_container || under_quota || matches!(op, OpCode::Auth | OpCode::Sasl | OpCode::CloseSession)
+    // What follows a setACL in one go is checked against the old list until the new one is applied.
+    let lags = op == OpCode::SetAcl;
+    odd_container
+        || under_quota
+        || lags
+        || matches!(op, OpCode::Auth | OpCode::Sasl | OpCode::CloseSession)
 }

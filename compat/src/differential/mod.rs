@@ -7,6 +7,7 @@
 //! counted ([`Coverage`]).
 
 pub mod coverage;
+pub mod crossing;
 mod draw;
 pub mod generator;
 pub mod lockstep;

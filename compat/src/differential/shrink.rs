@@ -1,12 +1,15 @@
 //! Cuts a run that shows a difference down to the steps that it needs.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use wire::OpCode;
 
 use super::lockstep::Answers;
-use super::step::Step;
+use super::step::{Request, Step};
 use super::{Pair, Phase};
+use crate::client;
 
 /// The shortest run that was found, and what it shows.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub fn shrink(phase: &Phase, steps: &[Step], budget: Duration) -> Result<Shrunk>
     if !best.adopt(phase, steps.to_vec())? {
         return Ok(best);
     }
+    let related = related(&best.steps);
+    best.adopt(phase, related)?;
     for recent in [4, 16, 64, 256, 1024] {
         let len = best.steps.len();
         if recent >= len || Instant::now() > deadline {
@@ -44,6 +49,68 @@ pub fn shrink(phase: &Phase, steps: &[Step], budget: Duration) -> Result<Shrunk>
     best.drop_chunks(phase, deadline)?;
     best.drop_requests(phase, deadline)?;
     Ok(best)
+}
+
+/// The steps that give connections their sessions and identities, and those requests that name a node of the last
+/// step, or one above it.
+fn related(steps: &[Step]) -> Vec<Step> {
+    let names: BTreeSet<Vec<u8>> = steps
+        .iter()
+        .next_back()
+        .into_iter()
+        .flat_map(Step::requests)
+        .flat_map(|request| paths(&request.body))
+        .flat_map(|path| ancestors(&path))
+        .collect();
+    // What one quota counts, all below it has changed.
+    let is_counted = |name: &[u8]| [QUOTAS, b"/q"].iter().any(|top| name[4..].starts_with(top));
+    let names = if names.iter().any(|name| is_counted(name)) {
+        BTreeSet::from([b"/q".to_vec(), QUOTAS.to_vec()])
+    } else {
+        names
+    };
+    let names_one = |request: &&Request| {
+        [OpCode::Auth, OpCode::CloseSession].iter().any(|op| op.code() == request.op)
+            || names.iter().any(|name| {
+                let mut windows = request.body.windows(name.len());
+                windows.any(|window| window == name)
+            })
+    };
+    let keep = |step: &Step| match step {
+        Step::Requests { slot, requests } => {
+            let requests: Vec<Request> = requests.iter().filter(names_one).cloned().collect();
+            let slot = *slot;
+            (!requests.is_empty()).then_some(Step::Requests { slot, requests })
+        }
+        Step::Noise { .. } => None,
+        other => Some(other.clone()),
+    };
+    let (last, before) = match steps.split_last() {
+        Some((last, before)) => (Some(last.clone()), before),
+        None => (None, steps),
+    };
+    before.iter().filter_map(keep).chain(last).collect()
+}
+
+/// Where the quotas of the generator are.
+const QUOTAS: &[u8] = b"/zookeeper/quota/q";
+
+/// The strings in a request that are paths, found by their shape.
+fn paths(body: &[u8]) -> Vec<Vec<u8>> {
+    (0..body.len())
+        .filter_map(|at| {
+            let head = body[at..].first_chunk::<4>()?;
+            let len = usize::try_from(i32::from_be_bytes(*head)).ok()?;
+            let text = body.get(at + 4..at + 4 + len)?;
+            text.starts_with(b"/").then(|| text.to_vec())
+        })
+        .collect()
+}
+
+/// A path and all above it but the root, with their lengths in front, as they stand in requests.
+fn ancestors(path: &[u8]) -> Vec<Vec<u8>> {
+    let ends = (1..=path.len()).filter(|end| matches!(path.get(*end), None | Some(b'/')));
+    ends.map(|end| client::encoded(&Some(&path[..end]))).collect()
 }
 
 /// The steps from `from` on, after those that give the connections their sessions.

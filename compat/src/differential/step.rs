@@ -166,6 +166,29 @@ impl Request {
         } else {
             ReadRequest::decode(op, &self.body, limits).map(|request| format!("{request:?}"))
         };
-        words.unwrap_or_else(|_| format!("{op:?} {}", self.body.escape_ascii()))
+        let undecodable = |_| format!("{op:?} {}", self.body.escape_ascii());
+        words.map_or_else(undecodable, |words| as_text(&words))
     }
+}
+
+/// Lists of bytes in debugging output, as text.
+fn as_text(words: &str) -> String {
+    let mut text = String::new();
+    let mut rest = words;
+    while let Some((before, list)) = rest.split_once('[') {
+        text.push_str(before);
+        let end = list.find(']').unwrap_or(list.len());
+        let bytes: Option<Vec<u8>> = list[..end].split(", ").map(|n| n.parse().ok()).collect();
+        rest = match bytes {
+            Some(bytes) => {
+                text.push_str(&format!("\"{}\"", bytes.escape_ascii()));
+                list.get(end + 1..).unwrap_or_default()
+            }
+            None => {
+                text.push('[');
+                list
+            }
+        };
+    }
+    text + rest
 }

@@ -143,7 +143,7 @@ impl Context {
     /// A node as a client sees it.
     #[must_use]
     pub fn tell_node(&self, node: &super::tree::Seen) -> String {
-        format!("data={} acl={:?}{}", node.data, node.acl, self.stat(&node.stat))
+        format!("data={}{}{}", node.data, node.acl, self.stat(&node.stat))
     }
 
     fn time(&self, ms: i64) -> String {
@@ -205,12 +205,17 @@ fn sorted(names: Vec<Text<'_>>) -> String {
     format!(" {names:?}")
 }
 
-fn acl(list: &[Acl<'_>]) -> String {
-    let entries: Vec<String> = list
+/// An ACL in its order. Only what `auth` stands for has none: identities with equal permissions.
+#[must_use]
+pub fn acl(list: &[Acl<'_>]) -> String {
+    let mut list: Vec<&Acl<'_>> = list.iter().collect();
+    for run in list.chunk_by_mut(|a, b| a.perms == b.perms && a.id.scheme() == b.id.scheme()) {
+        run.sort_by(|a, b| a.id.name().cmp(b.id.name()));
+    }
+    let entries = list
         .iter()
-        .map(|entry| format!("{}:{}:{}", entry.id.scheme(), entry.id.name(), entry.perms))
-        .collect();
-    format!(" acl={entries:?}")
+        .map(|entry| format!("{}:{}:{}", entry.id.scheme(), entry.id.name(), entry.perms));
+    format!(" acl={:?}", entries.collect::<Vec<_>>())
 }
 
 /// Reads a reply's body and appends its words.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use wire::{Acl, Buffer, OpCode, PathRequest, Stat};
 
 use super::generator::SUPER_CREDENTIALS;
-use super::transcript::data;
+use super::transcript::{acl as told_acl, data};
 use crate::client::{Session, encoded, reader};
 
 /// A node as a client sees it.
@@ -15,8 +15,8 @@ use crate::client::{Session, encoded, reader};
 pub struct Seen {
     /// Its data, as told in transcripts.
     pub data: String,
-    /// Its ACL, as `scheme:id:permissions`.
-    pub acl: Vec<String>,
+    /// Its ACL, as told in transcripts.
+    pub acl: String,
     /// Its stat.
     pub stat: Stat,
 }
@@ -52,14 +52,7 @@ fn node(session: &mut Session, path: &str) -> Result<Seen> {
         bail!("the stat of getACL is another: {stat:?}, {again:?}");
     }
     let bytes: Buffer<'_> = bytes.as_deref();
-    Ok(Seen {
-        data: data(bytes),
-        acl: acl
-            .iter()
-            .map(|entry| format!("{}:{}:{}", entry.id.scheme(), entry.id.name(), entry.perms))
-            .collect(),
-        stat,
-    })
+    Ok(Seen { data: data(bytes), acl: told_acl(&acl), stat })
 }
 
 /// Where two trees differ, up to the first few places.

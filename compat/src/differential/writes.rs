@@ -97,8 +97,12 @@ impl Generator {
     }
 
     fn create(&mut self, op: OpCode, body: &mut Vec<u8>) {
-        let (flags, ttl_ms) = self.mode(op);
+        let (mut flags, ttl_ms) = self.mode(op);
         let mut path = self.birthplace();
+        if path.starts_with("/zookeeper/") && matches!(flags, 1 | 3) {
+            // A session's nodes go in no order: whether others still count when the limit goes would be chance.
+            flags -= 1;
+        }
         if matches!(flags, 2 | 3 | 6) && self.draw.chance(30) {
             // A name that is nothing but its number.
             path.truncate(path.rfind('/').map_or(0, |slash| slash + 1));
@@ -159,8 +163,8 @@ impl Generator {
             66..78 => self.model.restricted(draw),
             78..83 => return draw.one(&SYSTEM_PATHS).into(),
             83..87 => return draw.one(&ODD_PATHS).into(),
-            87..88 => return self.quota_path(),
-            88..91 => return draw.one(&["/q/n", "/q/b"]).into(),
+            87..89 => return self.quota_path(),
+            89..92 => return draw.one(&["/q/n", "/q/b"]).into(),
             _ => return self.absent(),
         };
         found.unwrap_or("/none").into()
@@ -302,7 +306,10 @@ impl Generator {
             97 => vec![open(), of(self.draw.one(&["sasl", "x509", "super"]), "x", 31)],
             98 => vec![Acl {
                 perms: 31,
-                id: Id { scheme: self.draw.one(&[None, Some("world".into())]), id: None },
+                id: Id {
+                    scheme: self.draw.one(&[None, Some("world".into()), Some("auth".into())]),
+                    id: None,
+                },
             }],
             _ => vec![of("auth", "ignored", Perms::READ), open()],
         })
