@@ -15,14 +15,14 @@ impl ReadGate {
     /// Whether nothing of the connection is under way.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        // Pairs with the release in `leave`: what was appended to the outbox before is seen.
-        self.0.load(Ordering::Acquire) == 0
+        // Pairs with `leave`: what was appended to the outbox before is seen.
+        self.0.load(Ordering::SeqCst) == 0
     }
 
     /// Number of requests under way.
     #[must_use]
     pub fn under_way(&self) -> usize {
-        self.0.load(Ordering::Acquire)
+        self.0.load(Ordering::SeqCst)
     }
 
     /// Notes that a request is on its way to the brain.
@@ -32,6 +32,7 @@ impl ReadGate {
 
     /// Notes that its answer is in the outbox, or that there will be none.
     pub fn leave(&self) {
-        self.0.fetch_sub(1, Ordering::Release);
+        // Sequentially consistent with a task that notes that it pauses and then looks here.
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

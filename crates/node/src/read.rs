@@ -12,6 +12,14 @@ use wire::{
 
 use crate::replica::{Replica, WatchLock};
 
+/// The longest reply, in bytes: what a frame's length can say, with room for its header. More than
+/// any client takes; only the children of a node with tens of millions come near it.
+const REPLY_BYTES_MAX: usize = 1 << 30;
+
+/// The longest reply to a multiRead, in bytes. A small request can name a large node thousands of
+/// times; clients take 1 MiB by default (C-026).
+const MULTI_READ_BYTES_MAX: usize = 64 << 20;
+
 /// Who asks, and by which rules.
 #[derive(Clone, Copy)]
 pub struct Asker<'a> {
@@ -69,8 +77,12 @@ pub fn read<L: WatchLock>(
             let reply = wire::begin_frame(out);
             ReplyHeader { xid, zxid, err: 0 }.write(out);
             let answer = respond(replica, asker, &request, out);
-            wire::end_frame(out, reply);
-            answer
+            if out.len() - start <= REPLY_BYTES_MAX {
+                wire::end_frame(out, reply);
+                answer
+            } else {
+                Err(ErrorCode::MarshallingError)
+            }
         }
         Err(_) => Err(ErrorCode::MarshallingError),
     };
@@ -139,7 +151,13 @@ fn respond<L: WatchLock>(
         }
         ReadRequest::GetEphemerals(prefix) => ephemerals(tree, asker, prefix.as_deref(), out),
         ReadRequest::MultiRead(parts) => {
-            parts.iter().for_each(|part| write_part(tree, asker, part, out));
+            let end = out.len() + MULTI_READ_BYTES_MAX;
+            for part in parts {
+                write_part(tree, asker, part, out);
+                if out.len() > end {
+                    return Err(ErrorCode::MarshallingError);
+                }
+            }
             MultiResult::write_end(out);
         }
         ReadRequest::CheckWatches(ask) => check_watches(replica, asker, ask)?,

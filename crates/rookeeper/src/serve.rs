@@ -37,8 +37,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    log_to_stderr(arguments.log_json);
-    let config = match configure(&arguments.words) {
+    // The words behind the file are the server's, but for this one.
+    let (switch, words): (Vec<_>, Vec<_>) =
+        arguments.words.iter().cloned().partition(|word| word == "--log-json");
+    log_to_stderr(arguments.log_json || !switch.is_empty());
+    let config = match configure(&words) {
         Ok(config) => config,
         Err(error) => {
             tracing::error!("{error}");

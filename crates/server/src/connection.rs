@@ -5,10 +5,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use node::Input;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::{Sleep, sleep};
 use wire::{Id, Limits};
 
 use crate::client::Client;
@@ -69,6 +71,9 @@ impl Desk {
     }
 }
 
+/// How long the client of a connection that is ending may leave its last replies untaken.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// How far the connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -97,6 +102,8 @@ pub(crate) struct Connection {
     /// Reads handed to the brain since nothing was under way.
     pub(crate) reads_behind: usize,
     pub(crate) identities: Arc<[Id<'static>]>,
+    /// Set once the connection is ending and its socket full.
+    farewell: Option<Pin<Box<Sleep>>>,
 }
 
 impl Connection {
@@ -117,6 +124,7 @@ impl Connection {
             has_more: false,
             reads_behind: 0,
             identities: Arc::from([Id::new("ip", ip)]),
+            farewell: None,
         }
     }
 
@@ -155,7 +163,7 @@ impl Connection {
     }
 
     /// Sends what is there; pending while the socket is full and nothing else can be done.
-    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Flushed> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Flushed> {
         let mut outbox = self.client.outbox.lock();
         loop {
             let before = outbox.unsent_bytes();
@@ -168,12 +176,19 @@ impl Connection {
                 self.client.heard_ms.store(self.service.hub.clock.mono_ms(), Ordering::Relaxed);
             }
             let Some(socket) = outbox.socket() else { return Poll::Ready(Flushed::Ended) };
-            let writable = socket.as_ref().poll_write_ready(cx);
-            if writable.is_pending() {
-                let may_go_on = outbox.is_open() && !outbox.is_full();
-                return if may_go_on { Poll::Ready(Flushed::Blocked) } else { Poll::Pending };
+            if socket.as_ref().poll_write_ready(cx).is_pending() {
+                break;
             }
         }
+        if outbox.is_open() {
+            let may_go_on = !outbox.is_full();
+            return if may_go_on { Poll::Ready(Flushed::Blocked) } else { Poll::Pending };
+        }
+        // The connection is ending, and its client does not take what is left.
+        let farewell = self.farewell.get_or_insert_with(|| Box::pin(sleep(FAREWELL)));
+        ready!(farewell.as_mut().poll(cx));
+        outbox.abort();
+        Poll::Ready(Flushed::Ended)
     }
 
     /// Whether nothing may be taken from the client now; then whoever changes that wakes the task.

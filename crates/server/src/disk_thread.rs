@@ -15,11 +15,13 @@ use crate::inbox::Message;
 use crate::log_queue::Group;
 use crate::metrics::{Counter, Metrics, Summary};
 
-/// A view that would keep more than this alive is given up, and another taken.
-const RETAINED_BYTES_MAX: u64 = 256 << 20;
+/// A view that would keep more than this alive is given up, and another taken, with twice as much
+/// to spend. A large tree has more chunks to copy: half of all of them may be.
+const RETAINED_BYTES: u64 = 256 << 20;
+const RETAINED_BYTES_PER_NODE: u64 = 80;
 
-/// How often a view is taken anew before a snapshot is left to the next occasion.
-const VIEWS_MAX: usize = 5;
+/// The last view is not given up: a log that grows for ever is worse than memory for a while.
+const VIEWS_MAX: u32 = 3;
 
 /// How the log is written and when snapshots are taken.
 pub(crate) struct DiskSettings {
@@ -166,11 +168,12 @@ fn take_snapshot(
     directory: &DataDirectory,
     options: SnapshotOptions,
 ) -> Result<SnapshotFile, Error> {
-    let options = SnapshotOptions { retained_bytes_max: RETAINED_BYTES_MAX, ..options };
     let mut tries = 1;
     loop {
         let view = hub.replica.read().tree.view();
-        match directory.write_snapshot(&view, options) {
+        let whole = RETAINED_BYTES.max(view.node_count() as u64 * RETAINED_BYTES_PER_NODE);
+        let retained_bytes_max = if tries < VIEWS_MAX { whole << (tries - 1) } else { u64::MAX };
+        match directory.write_snapshot(&view, SnapshotOptions { retained_bytes_max, ..options }) {
             Err(Error::ViewGivenUp { .. }) if tries < VIEWS_MAX => tries += 1,
             done => return done,
         }

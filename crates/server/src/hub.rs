@@ -331,9 +331,8 @@ impl Hub {
         let mut load =
             Load { requests: core.brain.unanswered(), bytes: core.brain.in_flight_bytes() };
         core.held.iter().for_each(|message| load.add(message.load()));
-        let was_overloaded = self.is_overloaded();
-        self.inbox.settle(load);
-        if was_overloaded && !self.is_overloaded() {
+        let before = self.inbox.settle(load);
+        if before.bytes > IN_FLIGHT_BYTES_MAX && !self.is_overloaded() {
             core.clients.values().for_each(|client| client.waker.wake());
         }
     }

@@ -83,11 +83,13 @@ impl Inbox {
         std::mem::take(&mut waiting.load)
     }
 
-    /// Beyond what waits here, so much is in process.
-    pub(crate) fn settle(&self, mut elsewhere: Load) {
+    /// Beyond what waits here, so much is in process. Returns what was told before.
+    pub(crate) fn settle(&self, mut elsewhere: Load) -> Load {
         let waiting = self.waiting.lock();
+        let before = self.in_process();
         elsewhere.add(waiting.load);
         self.set(elsewhere);
+        before
     }
 
     pub(crate) fn is_empty(&self) -> bool {

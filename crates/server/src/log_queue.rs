@@ -28,11 +28,16 @@ struct State {
 impl LogQueue {
     pub(crate) fn push(&self, append: Append) {
         let group = Group { append, since: Instant::now() };
-        self.state.lock().groups.push_back(group);
+        let mut state = self.state.lock();
+        // Nobody is told that it was written, so nobody relies on it.
+        if state.is_closed {
+            return;
+        }
+        state.groups.push_back(group);
         self.changed.notify_one();
     }
 
-    /// No more groups will come.
+    /// No more groups are taken in; those there are will still be written.
     pub(crate) fn close(&self) {
         self.state.lock().is_closed = true;
         self.changed.notify_one();

@@ -9,9 +9,10 @@ use crate::traffic::note_sent;
 /// faster than it listens holds back itself alone.
 const PAUSE_BYTES: usize = 1 << 20;
 
-/// Past this many unsent bytes the client is cut off: its events cannot be dropped, and memory is
-/// everybody's.
-const CUT_BYTES: usize = 256 << 20;
+/// Past this many unsent bytes nothing more is appended and the client is cut off: its events cannot
+/// be dropped, and memory is everybody's. As many reads of the largest nodes as may wait behind a
+/// write are below it.
+const CUT_BYTES: usize = 160 << 20;
 
 /// What a buffer begins with: room for a batch of small replies. Empty, it goes back to the
 /// allocator: most connections wait for most of their lives.
@@ -67,6 +68,7 @@ impl Outbox {
 
     /// Appends replies and events; false once the connection is ending.
     pub(crate) fn append(&mut self, recorder: &Recorder, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        self.cut_if_deaf();
         let start = self.bytes.len();
         let was_open = self.write(write);
         self.packets += note_sent(recorder, &self.bytes[start..]);
@@ -85,6 +87,13 @@ impl Outbox {
             recorder.packet_sent();
         }
         was_open
+    }
+
+    fn cut_if_deaf(&mut self) {
+        if self.unsent_bytes() > CUT_BYTES {
+            tracing::warn!(unsent = self.unsent_bytes(), "client does not listen: cut off");
+            self.abort();
+        }
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
@@ -109,7 +118,7 @@ impl Outbox {
     pub(crate) fn abort(&mut self) {
         self.stage = Stage::Closed;
         self.socket = None;
-        self.bytes = Vec::new();
+        (self.bytes, self.sent) = (Vec::new(), 0);
     }
 
     /// Whether the client must first take what it was sent before it is read again.
@@ -136,15 +145,7 @@ impl Outbox {
             match socket.try_write(&self.bytes[self.sent..]) {
                 Ok(n) if n > 0 => self.sent += n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.bytes.len() - self.sent <= CUT_BYTES {
-                        return Flushed::Blocked;
-                    }
-                    tracing::warn!(
-                        unsent = self.bytes.len() - self.sent,
-                        "client does not listen: cut off"
-                    );
-                    self.abort();
-                    return Flushed::Ended;
+                    return Flushed::Blocked;
                 }
                 Ok(_) | Err(_) => {
                     self.abort();

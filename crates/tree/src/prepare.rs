@@ -436,10 +436,11 @@ impl Preparation<'_> {
             return Ok(());
         };
         let read = |path: &str| Some(quota::Limits::parse(self.tree.node(path)?.data()?));
-        let Some(limits) = read(&quota::limits_path(top)) else {
+        // Without a count of what is there nothing is limited.
+        let read = (read(&quota::limits_path(top)), read(&quota::stats_path(top)));
+        let (Some(limits), Some(used)) = read else {
             return Ok(());
         };
-        let used = read(&quota::stats_path(top)).unwrap_or(quota::Limits::counted(0, 0));
         let then = used.plus(count, bytes);
         let exceeds = |limit: Option<(i64, bool)>, then: i64, more: i64| {
             more != 0 && matches!(limit, Some((limit, true)) if then > limit)

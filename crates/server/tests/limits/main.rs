@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use server::config::{ConnectionThrottle, RequestThrottle};
-use wire::{ErrorCode, OpCode};
+use wire::{ErrorCode, OpCode, Record, WatchRequest};
 
 use world::{Client, World};
 
@@ -209,4 +209,54 @@ fn reads_behind_writes_keep_their_order() {
         assert_eq!(client.reply().unwrap().header.err, 0);
         (0..300).for_each(|_| assert_eq!(client.reply().unwrap().data(), [round]));
     }
+}
+
+#[test]
+fn a_small_request_for_an_endless_reply_is_refused() {
+    let world = World::new(|_| {});
+    let mut client = world.client();
+    client.ask_create("/a", &[7; 1_000_000]);
+    client.done();
+    client.ask(OpCode::MultiRead, |out| {
+        for _ in 0..2_300 {
+            (OpCode::GetData.code(), false, -1).write_header(out);
+            WatchRequest { path: "/a".into(), watch: false }.write(out);
+        }
+        (-1, true, -1).write_header(out);
+    });
+    client.flush();
+    assert_eq!(client.reply().unwrap().header.err, ErrorCode::MarshallingError.code());
+    client.ask_data("/a");
+    assert_eq!(client.done().data().len(), 1_000_000);
+}
+
+/// What stands before each part of a multi.
+trait WriteHeader {
+    fn write_header(self, out: &mut Vec<u8>);
+}
+
+impl WriteHeader for (i32, bool, i32) {
+    fn write_header(self, out: &mut Vec<u8>) {
+        wire::MultiHeader { op: self.0, done: self.1, err: self.2 }.write(out);
+    }
+}
+
+#[test]
+fn an_ending_connection_does_not_wait_for_a_deaf_client() {
+    let world = World::new(|config| {
+        config.sessions.tick_time_ms = 200;
+        config.sessions.min_session_timeout_ms = 200;
+        config.sessions.max_session_timeout_ms = 400;
+    });
+    let mut deaf = world.client();
+    deaf.ask_create("/a", &[7; 1_000_000]);
+    deaf.done();
+    // A write, and reads behind it: all replies come at once, and nobody takes them.
+    deaf.ask_set("/a", &[8; 1_000_000]);
+    (0..100).for_each(|_| {
+        deaf.ask_data("/a");
+    });
+    deaf.flush();
+    // Its session ends, and so does the connection: what remains is the one that asks.
+    world.await_word("srvr", |answer| answer.contains("Connections: 1\n").then_some(()));
 }

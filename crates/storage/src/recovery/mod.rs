@@ -4,8 +4,10 @@
 //! states. Doubt refuses: a server that does not start can be repaired, a committed transaction
 //! silently dropped cannot.
 //!
-//! Where the last synced write ended is not recorded anywhere, so damage at the very end of the
-//! newest log cannot be told from a write that was cut short: both count as the latter, as in Java.
+//! Where the last synced write ended is not recorded anywhere, so a missing end of the newest log
+//! counts as a write that was cut short, and a damaged entry before the end as damage, as in Java. An
+//! entry of several pages whose middle a power cut kept from the disk therefore refuses the start,
+//! although it was never acknowledged: a durable mark of what was synced will tell the two apart.
 
 mod case;
 mod replay;
@@ -277,9 +279,10 @@ impl Recovery<'_> {
             findings: self.findings,
             tree: replay.tree,
         };
-        bury_the_dead(&mut recovered.tree);
-        if origin == Origin::FirstStart {
-            // Before the first log exists: without a snapshot Java refuses a log, and so do we.
+        let buried = bury_the_dead(&mut recovered.tree);
+        // Before the first log exists: without a snapshot Java refuses a log, and so do we. And
+        // after a burial, which no log tells of: what is logged next must be replayed on this tree.
+        if origin == Origin::FirstStart || buried > 0 {
             let view = recovered.tree.view();
             let dir = &self.layout.snap_dir;
             write_snapshot(self.disk, dir, &view, self.options.snapshot)?;
@@ -318,10 +321,11 @@ impl Recovery<'_> {
 }
 
 /// Removes the ephemerals of sessions that no longer exist: a fuzzy snapshot of Java's can hold
-/// such nodes. As in Java this is not logged; it is the same on every start.
-fn bury_the_dead(tree: &mut Tree) {
+/// such nodes. As in Java this is not logged; the number of sessions that had any.
+fn bury_the_dead(tree: &mut Tree) -> usize {
     let dead: Vec<SessionId> =
         tree.ephemeral_owners().filter(|owner| !tree.has_session(*owner)).collect();
+    let count = dead.len();
     for session in dead {
         let txn = Txn::CloseSession(None);
         let header = TxnHeader {
@@ -333,4 +337,5 @@ fn bury_the_dead(tree: &mut Tree) {
         };
         tree.apply(&header, &txn, &mut |_| {});
     }
+    count
 }

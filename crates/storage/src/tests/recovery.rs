@@ -323,3 +323,29 @@ fn a_bit_flipped_anywhere_never_adds_or_changes_a_transaction() {
         }
     }
 }
+
+/// Nothing but a snapshot tells the next start of nodes that were removed because their session was
+/// not there: without it the log behind them would be replayed on nodes that should be gone.
+#[test]
+fn what_is_logged_after_a_burial_is_there_at_the_next_start() {
+    let disk = files(0, []).disk();
+    let mut tree = tree_at(1);
+    let header = wire::TxnHeader {
+        session: base::SessionId(7),
+        cxid: 1,
+        zxid: Zxid(2),
+        time_ms: 5,
+        op: OpCode::Create.code(),
+    };
+    let lock = Txn::Create(CreateTxn { ephemeral: true, ..super::created("/lock") });
+    tree.apply(&header, &lock, &mut |_| {});
+    let options = crate::SnapshotOptions::default();
+    crate::write_snapshot(&disk, Path::new(super::DIR), &tree.view(), options).unwrap();
+
+    let start =
+        || recover(&disk, &layout(), &RecoveryOptions::default(), &mut |_| {}).unwrap().tree;
+    assert!(start().node("/lock").is_none());
+    disk.put(&at("log.3"), &padded(log([txn(3, Txn::Create(super::created("/lock")), None)])));
+    let stat = start().node("/lock").expect("created since").stat();
+    assert_eq!((stat.czxid, stat.ephemeral_owner), (Zxid(3), 0));
+}
