@@ -28,6 +28,8 @@ const CREDENTIALS: [Option<&str>; SLOTS] =
 const TIMEOUTS_MS: [i32; 4] = [0, 150_000, 250_000, i32::MAX];
 /// Requests sent in one go at most.
 const BURST_MAX: usize = 12;
+/// Requests longer than this are sent by themselves.
+const LONG_BYTES: usize = 4000;
 /// Past this many nodes more is deleted than created.
 const NODES_MAX: usize = 250;
 
@@ -266,11 +268,21 @@ impl Generator {
         } else {
             body
         };
-        Request { xid: xid.unwrap_or_else(|| self.next_xid(slot)), op: code, body }
+        let xid = xid.filter(|_| !self.draw.chance(10)).unwrap_or_else(|| self.xid(slot));
+        Request { xid, op: code, body }
     }
 
     fn may_be_spoilt(&self, op: OpCode, body: &[u8]) -> bool {
         !body.is_empty() && !matches!(op, OpCode::Sasl | OpCode::Notification)
+    }
+
+    /// Mostly the next one; now and then one that means something else, or was used. -1 would look like an event.
+    fn xid(&mut self, slot: usize) -> i32 {
+        if self.draw.chance(2) {
+            self.draw.one(&[0, 1, -2, -4, -8, i32::MIN, i32::MAX])
+        } else {
+            self.next_xid(slot)
+        }
     }
 
     fn next_xid(&mut self, slot: usize) -> i32 {
@@ -346,8 +358,11 @@ fn is_alone(request: &Request) -> bool {
         .any(|prefix| request.body.windows(prefix.len()).any(|at| at == *prefix));
     // What follows a setACL in one go is checked against the old list until the new one is applied.
     let lags = op == OpCode::SetAcl;
+    // Where frames are small, the connection ends with it, and with what is still under way.
+    let is_long = request.body.len() > LONG_BYTES;
     odd_container
         || under_quota
         || lags
+        || is_long
         || matches!(op, OpCode::Auth | OpCode::Sasl | OpCode::CloseSession)
 }

@@ -12,6 +12,7 @@ mod draw;
 pub mod generator;
 pub mod lockstep;
 mod model;
+pub mod phase;
 mod player;
 mod reachable;
 mod reads;
@@ -25,69 +26,17 @@ mod writes;
 pub use coverage::Coverage;
 pub use generator::Generator;
 pub use lockstep::{Answers, Lockstep};
+pub use phase::Phase;
 pub use step::Step;
-
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::{Kind, Release, Server, Settings};
-
-/// How both servers are set up for a run.
-#[derive(Clone, Copy, Debug)]
-pub struct Phase {
-    /// What it is called in messages.
-    pub name: &'static str,
-    /// System properties of both.
-    pub properties: &'static [&'static str],
-    /// Lines of both configuration files.
-    pub lines: &'static [&'static str],
-}
-
-/// Sessions outlive the run, and no reaper comes by: what a server does of its own accord, each does in its own time.
-const QUIET: &[&str] = &["minSessionTimeout=120000", "maxSessionTimeout=600000"];
+use crate::{Kind, Release, Server};
 
 /// After so many steps all connections are drained. Events keep their place among the replies without that: they are
 /// queued on every connection before the write that caused them is answered.
 const SETTLED_EVERY: usize = 16;
-
-impl Phase {
-    /// With all that has to be switched on.
-    pub const EXTENDED: Phase = Phase {
-        name: "extended",
-        properties: &[
-            "zookeeper.extendedTypesEnabled=true",
-            "zookeeper.enforceQuota=true",
-            "znode.container.checkIntervalMs=100000000",
-        ],
-        lines: &["reconfigEnabled=true"],
-    };
-
-    /// As a server is without a word.
-    pub const PLAIN: Phase = Phase {
-        name: "plain",
-        properties: &["znode.container.checkIntervalMs=100000000"],
-        lines: &[],
-    };
-
-    /// Where and how a server of this phase runs.
-    #[must_use]
-    pub fn settings(&self, folder: &Path) -> Settings {
-        let digest = format!(
-            "zookeeper.DigestAuthenticationProvider.superDigest={}",
-            generator::SUPER_DIGEST
-        );
-        let mut settings = Settings::new(folder).property(digest);
-        for property in self.properties {
-            settings = settings.property(*property);
-        }
-        for line in QUIET.iter().chain(self.lines) {
-            settings = settings.line(*line);
-        }
-        settings
-    }
-}
 
 /// The judge and the server under test, both fresh.
 #[derive(Debug)]

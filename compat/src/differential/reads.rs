@@ -33,9 +33,13 @@ impl Generator {
     fn watching(&mut self, slot: usize, kind: i32) -> Vec<u8> {
         let path = self.target();
         let watch = self.draw.chance(45);
-        let body = watch_body(&path, watch);
+        let mut body = watch_body(&path, watch);
         if watch {
             self.watched(slot, path, kind);
+            // Anything but 0 is true.
+            if let Some(last) = body.last_mut() {
+                *last = self.draw.one(&[1, 1, 1, 2, 0xff]);
+            }
         }
         body
     }
