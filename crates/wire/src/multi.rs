@@ -64,9 +64,6 @@ impl CreateRequest<'_> {
     fn within_multi(self) -> Result<Self, DecodeError> {
         let bad_mode = DecodeError::Unknown { what: "create mode", value: self.flags };
         let mode = CreateMode::from_code(self.flags);
-        if self.acl.is_none() && self.op != OpCode::CreateTtl {
-            return Err(DecodeError::NullAcl);
-        }
         let op = match (self.op, mode) {
             (OpCode::CreateTtl, Some(mode)) if mode.has_ttl() => OpCode::CreateTtl,
             (_, Some(CreateMode::Container)) => OpCode::CreateContainer,
@@ -75,6 +72,9 @@ impl CreateRequest<'_> {
             (_, Some(mode)) if mode.has_ttl() => return Err(bad_mode),
             (op, Some(_)) => op,
         };
+        if self.acl.is_none() && self.op != OpCode::CreateTtl {
+            return Err(DecodeError::NullAcl);
+        }
         Ok(CreateRequest { op, ..self })
     }
 }
