@@ -94,9 +94,9 @@ impl Plan {
         let leaves = subtree.nodes.iter().filter(|(_, node)| node.children == 0);
         let below: Vec<_> = leaves.filter(|(path, _)| path.matches('/').count() > 1).collect();
         if below.is_empty() || self.prng.one_in(10) {
-            let (path, node) = self.node(subtree);
-            // A root is never deleted: with children it cannot be, without it there is no such version.
-            let version = if path.matches('/').count() > 1 { -1 } else { node.version + 1 };
+            let (path, _) = self.node(subtree);
+            // A root is never deleted, whatever else is in the same multi: no data ever has that version.
+            let version = if path.matches('/').count() > 1 { -1 } else { i32::MAX };
             return Write::Delete { path, version };
         }
         let (path, node) = below[self.below(below.len())];
