@@ -255,6 +255,8 @@ impl Tree {
             ..StatPersisted::default()
         };
         let id = self.place(parent_id, path, creation.acl, creation.data, stat);
+        // As it was created: a node that counts for a quota is written to at once.
+        let stat = self.node_ref(id).stat();
         self.quota_after_create(parent, name, path, creation.data);
         fired(Change {
             kind: ChangeKind::Created,
@@ -263,7 +265,6 @@ impl Tree {
             parent_acl: self.acl_of(parent_id),
             data_bytes: creation.data.map_or(0, <[u8]>::len),
         });
-        let stat = self.node_ref(id).stat();
         Outcome::Created { path: path.clone(), stat, plain: creation.plain }
     }
 
