@@ -82,8 +82,6 @@ fn a_loss_is_noticed() -> Result<()> {
     server.restart()?;
     let error = load.settle(&seen::read(server.addr())?).err().context("nothing was noticed")?;
     assert!(error.to_string().contains("behind none of its writes"), "{error}");
-    // Clients notice too: they have seen more than this server ever did.
-    assert!(load.resume(server.addr()).is_err());
     Ok(())
 }
 
