@@ -213,7 +213,8 @@ fn write_children(node: NodeRef<'_>, out: &mut Vec<u8>) -> usize {
 /// Every other prefix than none and the root is compared as plain text, not by components.
 fn ephemerals(tree: &Tree, asker: &Asker<'_>, prefix: Option<&str>, out: &mut Vec<u8>) {
     let prefix = prefix.unwrap_or_default();
-    let all = prefix.trim().is_empty() || prefix == "/";
+    // Java's `trim` takes control characters away, too.
+    let all = matches!(prefix.trim_matches(|c| c <= ' '), "" | "/");
     let paths = tree.ephemerals(asker.session).filter(|path| all || path.starts_with(prefix));
     paths.map(Text::Owned).collect::<Vec<Text<'_>>>().write(out);
 }

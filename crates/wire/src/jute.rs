@@ -134,14 +134,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a vector's count; `None` is null. The count is a claim: nothing may be allocated by it.
+    /// Reads a vector's count; `None` is null, and Java takes any other negative one for an empty
+    /// vector. The count is a claim: nothing may be allocated by it.
     fn count(&mut self) -> Result<Option<u32>, DecodeError> {
         let count: i32 = self.read()?;
-        match u32::try_from(count) {
-            Ok(n) => Ok(Some(n)),
-            Err(_) if count == -1 => Ok(None),
-            Err(_) => Err(DecodeError::UnreasonableLength(count)),
-        }
+        Ok((count != -1).then(|| u32::try_from(count).unwrap_or(0)))
     }
 }
 
@@ -292,6 +289,7 @@ fn lossy(mut bytes: &[u8]) -> String {
         decoded.push('\u{fffd}');
         let skip = match rest {
             [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => 3,
+            [0xed, 0xa0..=0xbf, ..] => 2,
             _ => bad.error_len().unwrap_or(rest.len()),
         };
         bytes = &rest[skip..];
@@ -373,6 +371,7 @@ mod tests {
         assert_eq!(read::<Buffer>(&[0xff, 0xff, 0xff, 0xff]), Ok(None));
         assert_eq!(read::<Buffer>(&[0, 0, 0, 0]), Ok(Some(&[][..])));
         assert_eq!(read::<Option<Vec<i32>>>(&[0xff; 4]), Ok(None));
+        assert_eq!(read::<Option<Vec<i32>>>(&[0xff, 0xff, 0xff, 0xfe]), Ok(Some(vec![])));
         assert_eq!(bytes(&None::<Text>), [0xff; 4]);
     }
 
@@ -396,6 +395,18 @@ mod tests {
         let written = bytes(&Text::from("a😀"));
         assert_eq!(written, [0, 0, 0, 7, b'a', 0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80]);
         assert_eq!(read::<Text>(&written), Ok(Text::from("a\u{fffd}\u{fffd}")));
+    }
+
+    #[test]
+    fn a_surrogate_cut_short_is_one_replacement() {
+        let read_text = |text: &[u8]| {
+            let mut bytes = u32::try_from(text.len()).unwrap().to_be_bytes().to_vec();
+            bytes.extend_from_slice(text);
+            read::<Text>(&bytes).unwrap().into_owned()
+        };
+        assert_eq!(read_text(&[b'a', 0xed, 0xa0, b'b']), "a\u{fffd}b");
+        assert_eq!(read_text(&[b'a', 0xed, 0xa0]), "a\u{fffd}");
+        assert_eq!(read_text(&[0xed, 0xbf, 0xc3, 0xa9]), "\u{fffd}é");
     }
 
     #[test]

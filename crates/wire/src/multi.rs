@@ -66,15 +66,14 @@ impl CreateRequest<'_> {
         let mode = CreateMode::from_code(self.flags);
         let op = match (self.op, mode) {
             (OpCode::CreateTtl, Some(mode)) if mode.has_ttl() => OpCode::CreateTtl,
-            (_, Some(CreateMode::Container)) => OpCode::CreateContainer,
+            (OpCode::CreateTtl, Some(CreateMode::Container)) => OpCode::CreateContainer,
             (OpCode::CreateTtl, _) => OpCode::Create,
             (_, None) => return Err(bad_mode),
+            (_, Some(_)) if self.acl.is_none() => return Err(DecodeError::NullAcl),
             (_, Some(mode)) if mode.has_ttl() => return Err(bad_mode),
+            (_, Some(CreateMode::Container)) => OpCode::CreateContainer,
             (op, Some(_)) => op,
         };
-        if self.acl.is_none() && self.op != OpCode::CreateTtl {
-            return Err(DecodeError::NullAcl);
-        }
         Ok(CreateRequest { op, ..self })
     }
 }
@@ -186,5 +185,50 @@ pub fn read_results<'a>(input: &mut Reader<'a>) -> Result<Vec<MultiResult<'a>>, 
             return Ok(results);
         }
         results.push(MultiResult::read(header.op, input)?);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::{Acl, Perms};
+    use alloc::vec;
+
+    /// What a multi makes of a create of its own.
+    fn within(op: OpCode, flags: i32, acl: Option<Vec<Acl<'_>>>) -> Result<OpCode, DecodeError> {
+        let path = Text::from("/a");
+        CreateRequest { op, path, data: None, acl, flags, ttl_ms: 1 }
+            .within_multi()
+            .map(|create| create.op)
+    }
+
+    fn open(op: OpCode, flags: i32) -> Result<OpCode, DecodeError> {
+        within(op, flags, Some(vec![Acl::world(Perms::ALL)]))
+    }
+
+    #[test]
+    fn the_mode_decides_what_is_created() {
+        use OpCode::{Create, Create2, CreateContainer, CreateTtl};
+        assert_eq!(open(Create, 3), Ok(Create));
+        assert_eq!(open(Create2, 0), Ok(Create2));
+        assert_eq!(open(Create2, 4), Ok(CreateContainer));
+        assert_eq!(open(CreateContainer, 0), Ok(CreateContainer));
+        assert_eq!(open(CreateTtl, 5), Ok(CreateTtl));
+        assert_eq!(open(CreateTtl, 4), Ok(CreateContainer));
+        assert_eq!(open(CreateTtl, 1), Ok(Create));
+        assert_eq!(open(CreateTtl, 99), Ok(Create));
+    }
+
+    #[test]
+    fn what_is_missing_is_missed_in_the_order_of_java() {
+        let bad_mode = |value| Err(DecodeError::Unknown { what: "create mode", value });
+        for op in [OpCode::Create, OpCode::Create2, OpCode::CreateContainer] {
+            assert_eq!(within(op, 7, None), bad_mode(7), "{op:?}");
+            assert_eq!(within(op, 5, None), Err(DecodeError::NullAcl), "{op:?}");
+            assert_eq!(open(op, 5), bad_mode(5), "{op:?}");
+            assert_eq!(within(op, 4, None), Err(DecodeError::NullAcl), "{op:?}");
+        }
+        assert_eq!(within(OpCode::CreateTtl, 5, None), Ok(OpCode::CreateTtl));
+        assert_eq!(within(OpCode::CreateTtl, 0, None), Ok(OpCode::Create));
     }
 }
