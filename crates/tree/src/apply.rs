@@ -162,23 +162,6 @@ impl Tree {
         Replayed::Applied
     }
 
-    /// Deletes the ephemeral nodes of sessions that do not exist; returns how many there were.
-    /// Done once, after loading and before serving.
-    pub fn drop_orphans(&mut self) -> usize {
-        let known = &self.sessions;
-        let orphans: Vec<SessionId> =
-            self.ephemerals.keys().filter(|id| !known.contains_key(*id)).copied().collect();
-        let mut dropped = 0;
-        for session in orphans {
-            let paths: Vec<String> = self.ephemerals(session).collect();
-            dropped += paths.len();
-            paths.iter().for_each(|path| {
-                self.delete(self.last_zxid, path, &mut |_| {});
-            });
-        }
-        dropped
-    }
-
     fn apply_one<'a>(
         &mut self,
         header: &TxnHeader,
