@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use base::Zxid;
-use wire::{AuthPacket, OpCode, ReplyHeader};
+use wire::{AuthPacket, OpCode, ReplyHeader, SetDataRequest};
 
 use super::draw::Draw;
 use super::model::Model;
@@ -111,7 +111,7 @@ impl Generator {
             zxid: 0,
             planned: VecDeque::new(),
         };
-        generator.plan_quotas();
+        generator.plan_beginning();
         generator
     }
 
@@ -211,6 +211,10 @@ impl Generator {
             6..10 => Step::Connect { slot, how: Handshake::TakeOver },
             10..13 => Step::Connect { slot, how: self.hopeless() },
             13..16 => Step::Noise { slot, bytes: self.noise() },
+            16..24 if slot == SUPER => {
+                self.plan_quotas();
+                self.step()
+            }
             _ => self.burst(slot),
         }
     }
@@ -306,8 +310,8 @@ impl Generator {
         auth(scheme, data)
     }
 
-    /// Two folders with hard limits, which bite when `enforceQuota` is on, and one with soft limits, which never do.
-    fn plan_quotas(&mut self) {
+    /// The super user comes, and sets the quotas.
+    fn plan_beginning(&mut self) {
         self.planned.push_back(Step::Connect {
             slot: SUPER,
             how: Handshake::New {
@@ -318,24 +322,38 @@ impl Generator {
         });
         let proof = self.proof(SUPER);
         self.planned.push_back(proof);
-        for (path, data) in [
+        self.plan_quotas();
+    }
+
+    /// Two folders with hard limits, which bite when `enforceQuota` is on, and one with soft limits, which never do.
+    /// In time others delete or loosen them, so this is done again and again.
+    fn plan_quotas(&mut self) {
+        const LIMITS: [(&str, &str); 2] = [
+            ("/zookeeper/quota/q/n/zookeeper_limits", "count=-1,bytes=-1=;countHardLimit=4"),
+            ("/zookeeper/quota/q/b/zookeeper_limits", "count=-1,bytes=-1=;byteHardLimit=40"),
+        ];
+        let creates = [
             ("/q", ""),
             ("/q/n", ""),
             ("/q/b", ""),
             ("/zookeeper/quota/q", ""),
             ("/zookeeper/quota/q/zookeeper_stats", "count=0,bytes=0"),
             ("/zookeeper/quota/q/n", ""),
-            ("/zookeeper/quota/q/n/zookeeper_limits", "count=-1,bytes=-1=;countHardLimit=4"),
+            LIMITS[0],
             ("/zookeeper/quota/q/n/zookeeper_stats", "count=0,bytes=0"),
             ("/zookeeper/quota/q/b", ""),
-            ("/zookeeper/quota/q/b/zookeeper_limits", "count=-1,bytes=-1=;byteHardLimit=40"),
+            LIMITS[1],
             ("/zookeeper/quota/q/b/zookeeper_stats", ""),
-        ] {
-            let request = Request {
-                xid: self.next_xid(SUPER),
-                op: OpCode::Create.code(),
-                body: super::writes::open_create(path, data.as_bytes()),
-            };
+        ];
+        let creates = creates.map(|(path, data)| {
+            (OpCode::Create, super::writes::open_create(path, data.as_bytes()))
+        });
+        let sets = LIMITS.map(|(path, limits)| {
+            let data = Some(limits.as_bytes());
+            (OpCode::SetData, encoded(&SetDataRequest { path: path.into(), data, version: -1 }))
+        });
+        for (op, body) in creates.into_iter().chain(sets) {
+            let request = Request { xid: self.next_xid(SUPER), op: op.code(), body };
             self.planned.push_back(Step::Requests { slot: SUPER, requests: vec![request] });
         }
     }
