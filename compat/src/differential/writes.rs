@@ -87,7 +87,11 @@ impl Generator {
                 .write(body);
             }
             OpCode::Check => {
-                let path = self.target();
+                let path = if self.draw.chance(4) {
+                    self.draw.one(&ODD_PATHS).into()
+                } else {
+                    self.target()
+                };
                 let version = self.model.node(&path).version;
                 CheckVersionRequest { path: path.into(), version: self.version(version) }
                     .write(body);
