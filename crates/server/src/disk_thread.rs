@@ -7,21 +7,14 @@ use std::time::{Duration, Instant};
 
 use base::Prng;
 use storage::{
-    DataDirectory, Error, LogWriter, SnapshotFile, SnapshotOptions, SnapshotPolicy, frame_entry,
+    Allowance, DataDirectory, Error, LogWriter, SnapshotFile, SnapshotOptions, SnapshotPolicy,
+    frame_entry,
 };
 
 use crate::hub::Hub;
 use crate::inbox::Message;
 use crate::log_queue::Group;
 use crate::metrics::{Counter, Metrics, Summary};
-
-/// A view that would keep more than this alive is given up, and another taken, with twice as much
-/// to spend. A large tree has more chunks to copy: half of all of them may be.
-const RETAINED_BYTES: u64 = 256 << 20;
-const RETAINED_BYTES_PER_NODE: u64 = 80;
-
-/// The last view is not given up: a log that grows for ever is worse than memory for a while.
-const VIEWS_MAX: u32 = 3;
 
 /// How the log is written and when snapshots are taken.
 pub(crate) struct DiskSettings {
@@ -168,14 +161,8 @@ fn take_snapshot(
     directory: &DataDirectory,
     options: SnapshotOptions,
 ) -> Result<SnapshotFile, Error> {
-    let mut tries = 1;
-    loop {
-        let view = hub.replica.read().tree.view();
-        let whole = RETAINED_BYTES.max(view.node_count() as u64 * RETAINED_BYTES_PER_NODE);
-        let retained_bytes_max = if tries < VIEWS_MAX { whole << (tries - 1) } else { u64::MAX };
-        match directory.write_snapshot(&view, SnapshotOptions { retained_bytes_max, ..options }) {
-            Err(Error::ViewGivenUp { .. }) if tries < VIEWS_MAX => tries += 1,
-            done => return done,
-        }
-    }
+    let take = || hub.replica.read().tree.view();
+    Allowance::default().snapshot(take, |view, retained_bytes_max| {
+        directory.write_snapshot(view, SnapshotOptions { retained_bytes_max, ..options })
+    })
 }

@@ -39,5 +39,6 @@ pub use recovery::{
     Case, Epochs, Finding, Origin, Progress, Recovered, RecoveryOptions, Verdict, recover,
 };
 pub use snapshot::{
-    SnapshotContent, SnapshotFile, SnapshotOptions, load_snapshot, valid_snapshots, write_snapshot,
+    Allowance, SnapshotContent, SnapshotFile, SnapshotOptions, load_snapshot, valid_snapshots,
+    write_snapshot,
 };

@@ -377,6 +377,7 @@ impl Preparation<'_> {
         self.demand(Perms::ADMIN, &node.acl)?;
         let version = next_version(node.stat.aversion, set.version)?;
         node.stat.aversion = version;
+        // What is prepared behind it is judged by the new list at once (C-027).
         node.acl = overlay.keep_acl(&acl);
         overlay.change(self.tree, &set.path, self.origin.zxid, node);
         Ok(Txn::SetAcl(SetAclTxn { path: set.path.clone(), acl: Some(acl), version }))

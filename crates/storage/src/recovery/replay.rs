@@ -203,8 +203,9 @@ impl Replay {
                 self.mismatch = Some(self.finding(Case::LogDigest, path, at, detail));
             }
             Replayed::DigestMismatch { .. } => {}
-            // Behind a fuzzy snapshot digests do not fit until the log has caught up with it. They
-            // are of the whole tree: one that fits answers for all before it.
+            // Behind a fuzzy snapshot digests do not fit until the log has caught up with it: it can
+            // hold a part of a transaction that was under way when its own digest was written. They
+            // are of the whole tree: one that fits answers for all before it, the snapshot's too.
             Replayed::Applied if decoded.digest.is_some() => self.mismatch = None,
             Replayed::Applied => {}
         }
@@ -225,7 +226,7 @@ impl Replay {
         if zxid == self.last && expected != actual && !self.tree.options().digest_disabled {
             let detail = format!("{actual:x} instead of {expected:x}");
             let finding = self.finding(Case::SnapshotDigest, Path::new(""), None, detail);
-            self.findings.push(finding);
+            self.mismatch.get_or_insert(finding);
         }
     }
 

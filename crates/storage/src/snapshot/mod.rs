@@ -14,6 +14,7 @@
 //! Ours is written from an immutable view, so it holds exactly the transactions up to its zxid.
 //! One of Java's may hold later ones in part; replaying them again does no harm.
 
+mod latest;
 mod packing;
 mod reader;
 mod snappy;
@@ -21,6 +22,7 @@ mod source;
 mod survey;
 mod writer;
 
+pub use latest::Allowance;
 pub(crate) use reader::verify_snapshot;
 pub use reader::{SnapshotContent, load_snapshot};
 pub(crate) use survey::{Candidate, candidates};

@@ -1,5 +1,6 @@
 //! Snapshots as bytes, packed and not, whole and damaged.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use base::{SessionId, Zxid};
@@ -9,7 +10,7 @@ use wire::{LogEntry, Txn};
 use super::{DIR, at, created, snapshot, tree_at, txn};
 use crate::disk::fake::{FakeDisk, Fault};
 use crate::{
-    Compression, Disk, Error, FileName, SnapshotFile, SnapshotOptions, load_snapshot,
+    Allowance, Compression, Disk, Error, FileName, SnapshotFile, SnapshotOptions, load_snapshot,
     valid_snapshots, write_snapshot,
 };
 
@@ -166,4 +167,42 @@ fn a_view_that_keeps_too_much_alive_is_given_up() {
     let disk = FakeDisk::new();
     let given_up = write_snapshot(&disk, Path::new(DIR), &view, options);
     assert!(matches!(given_up, Err(Error::ViewGivenUp { .. })), "{given_up:?}");
+}
+
+/// A snapshot of a tree that creates a node each time a view was taken: more than the views of
+/// `allowance` may keep alive. Also how much each view was allowed.
+fn snapshot_under_writes(allowance: Allowance) -> (Result<SnapshotFile, Error>, Vec<u64>) {
+    let tree = RefCell::new(tree_at(300));
+    let disk = FakeDisk::new();
+    disk.create_dir(Path::new(DIR)).unwrap();
+    let mut allowed = Vec::new();
+    let take = || tree.borrow().view();
+    let written = allowance.snapshot(take, |view, retained_bytes_max| {
+        allowed.push(retained_bytes_max);
+        let zxid = 300 + i64::try_from(allowed.len()).unwrap();
+        let framed = txn(zxid, Txn::Create(created(&format!("/more{zxid}"))), None);
+        let payload = &framed[12..framed.len() - 1];
+        let entry = LogEntry::decode(payload, wire::Limits::default()).unwrap();
+        tree.borrow_mut().replay(&entry);
+        let options = SnapshotOptions { retained_bytes_max, ..SnapshotOptions::default() };
+        write_snapshot(&disk, Path::new(DIR), view, options)
+    });
+    (written, allowed)
+}
+
+#[test]
+fn a_tree_gets_its_snapshot_however_steadily_it_is_written() {
+    let little = Allowance { bytes: 1, bytes_per_node: 0, views_max: 3 };
+    let (written, allowed) = snapshot_under_writes(little);
+    // The latest state, not that of the views given up.
+    assert_eq!(written.unwrap().zxid, Zxid(302));
+    assert_eq!(allowed, [1, 2, u64::MAX]);
+}
+
+#[test]
+fn a_view_may_keep_more_of_a_larger_tree() {
+    let by_size = Allowance { bytes: 1, bytes_per_node: 1_000, views_max: 3 };
+    let (written, allowed) = snapshot_under_writes(by_size);
+    assert_eq!(written.unwrap().zxid, Zxid(300));
+    assert!(allowed[0] > 300_000, "{allowed:?}");
 }
