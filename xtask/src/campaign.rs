@@ -77,6 +77,8 @@ pub fn run_campaign(name: &str) -> Result<()> {
     };
     let commit = commit()?;
     let first_seed = workspace::seed()?;
+    ensure!(is_clean()?, "a campaign is of a commit: commit first, what is changed is not in it");
+    build_binary()?;
     let mut progress = campaign.load(&commit)?;
     while progress.done < campaign.total {
         let slice = campaign.slice.min(campaign.total - progress.done);
@@ -141,11 +143,28 @@ impl Campaign {
     }
 }
 
+/// The binary of this commit: the suites take whatever release build there is.
+fn build_binary() -> Result<()> {
+    let mut build = Command::new("cargo");
+    build.current_dir(root()).args(["build", "--release", "--quiet", "--package", "rookeeper"]);
+    let status = run(&mut build, SLICE_DEADLINE)?;
+    ensure!(status.success(), "the release build failed");
+    Ok(())
+}
+
+/// Whether nothing but the record of campaigns differs from the commit.
+fn is_clean() -> Result<bool> {
+    let others = format!(":!{RECORD}");
+    let status = git(&["status", "--porcelain", "--untracked-files=no", "--", ".", &others])?;
+    Ok(status.is_empty())
+}
+
 fn commit() -> Result<String> {
-    let output = Command::new("git")
-        .current_dir(root())
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output()?;
-    ensure!(output.status.success(), "git does not tell the commit");
+    git(&["rev-parse", "--short=12", "HEAD"])
+}
+
+fn git(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("git").current_dir(root()).args(arguments).output()?;
+    ensure!(output.status.success(), "git {} failed", arguments.join(" "));
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
