@@ -11,7 +11,7 @@ use crate::acl_table::AclList;
 use crate::owner::{Owner, TTL_MS_MAX};
 use crate::quota;
 use crate::store::NodeId;
-use crate::tree::{Tree, length};
+use crate::tree::{Tree, length, signed};
 
 /// What happened to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,8 +280,8 @@ impl Tree {
         };
         self.delete_descendants(id);
         let acl = self.acl_of(id).clone();
-        let node = self.displace(id, path);
-        self.quota_after_delete(parent, name, path, node.body.data());
+        let data_len = self.displace(id, path);
+        self.quota_after_delete(parent, name, path, data_len);
         fired(Change {
             kind: ChangeKind::Deleted,
             path,
@@ -303,8 +303,8 @@ impl Tree {
         }
         for id in descendants.into_iter().rev() {
             let path = self.store.path(id);
-            let node = self.displace(id, &path);
-            self.count_usage(&path, -node.body.data().map_or(0, length), -1);
+            let data_len = self.displace(id, &path);
+            self.count_usage(&path, -signed(data_len), -1);
         }
     }
 
@@ -317,15 +317,13 @@ impl Tree {
         let Some(id) = self.store.find(&set.path) else {
             return Outcome::error(ErrorCode::NoNode);
         };
-        let before = self.store.node(id).body.data().map_or(0, length);
-        self.redata(id, &set.path, set.data);
-        self.restat(id, &set.path, |stat| {
+        let before = self.redata(id, &set.path, set.data, |stat| {
             stat.version = set.version;
             stat.mzxid = header.zxid;
             stat.mtime = header.time_ms;
         });
-        self.count_usage(&set.path, set.data.map_or(0, length) - before, 0);
-        let parent = self.store.node(id).parent;
+        self.count_usage(&set.path, set.data.map_or(0, length) - signed(before), 0);
+        let parent = self.store.node(id).links().parent;
         let parent = if parent == NodeId::NONE { id } else { parent };
         fired(Change {
             kind: ChangeKind::DataChanged,
@@ -348,7 +346,7 @@ impl Tree {
 
     fn replace_acl(&mut self, id: NodeId, acl: Option<&[Acl<'_>]>) {
         let acl = self.acls.acquire(acl);
-        let old = core::mem::replace(&mut self.store.node_mut(id).acl, acl);
+        let old = self.store.set_acl(id, acl);
         self.acls.release(old);
     }
 
@@ -396,7 +394,7 @@ impl Tree {
     }
 
     fn acl_of(&self, id: NodeId) -> &AclList {
-        self.acls.list(self.store.node(id).acl)
+        self.acls.list(self.store.node(id).acl())
     }
 
     fn quota_after_create(&mut self, parent: &str, name: &str, path: &str, data: Option<&[u8]>) {
@@ -410,11 +408,11 @@ impl Tree {
         self.count_usage(path, data.map_or(0, length), 1);
     }
 
-    fn quota_after_delete(&mut self, parent: &str, name: &str, path: &str, data: Option<&[u8]>) {
+    fn quota_after_delete(&mut self, parent: &str, name: &str, path: &str, data_len: usize) {
         if let (Some(subject), quota::LIMITS) = (quota::subject(parent), name) {
             self.limited.remove(subject);
         }
-        self.count_usage(path, -data.map_or(0, length), -1);
+        self.count_usage(path, -signed(data_len), -1);
     }
 
     /// Adds to what the deepest limited path above counts.
@@ -426,9 +424,9 @@ impl Tree {
         let Some(id) = self.store.find(&stats) else {
             return;
         };
-        let used = quota::Limits::parse(self.store.node(id).body.data().unwrap_or_default());
+        let used = quota::Limits::parse(self.store.node(id).data().unwrap_or_default());
         let used = used.plus(count, bytes);
-        self.redata(id, &stats, Some(used.to_string().as_bytes()));
+        self.redata(id, &stats, Some(used.to_string().as_bytes()), |_| {});
     }
 }
 

@@ -14,10 +14,7 @@ use wire::StatPersisted;
 use core::hash::BuildHasher;
 
 use crate::acl_table::AclId;
-
-/// Nodes per chunk: what one write copies at most while a view is held, and what a view costs to
-/// take (one reference count per chunk).
-const CHUNK: usize = 128;
+use crate::chunk::{CHUNK, Chunk, Content, Links, Node};
 
 /// Parts of the index, so that growing one never moves all entries at once.
 const SHARDS: usize = 256;
@@ -41,92 +38,30 @@ impl NodeId {
     }
 }
 
-/// Name and data in one allocation, shared with views.
-#[derive(Clone, Debug)]
-pub(crate) struct Body {
-    bytes: Arc<[u8]>,
-    name_len: u32,
-    has_data: bool,
-}
-
-impl Body {
-    pub(crate) fn new(name: &str, data: Option<&[u8]>) -> Body {
-        let bytes = [name.as_bytes(), data.unwrap_or_default()].concat().into();
-        let name_len = u32::try_from(name.len()).expect("names are shorter than a frame");
-        Body { bytes, name_len, has_data: data.is_some() }
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        // Made from a str by `new`, so this never falls back.
-        core::str::from_utf8(self.name_bytes()).unwrap_or_default()
-    }
-
-    fn name_bytes(&self) -> &[u8] {
-        &self.bytes[..self.name_len as usize]
-    }
-
-    pub(crate) fn data(&self) -> Option<&[u8]> {
-        self.has_data.then(|| &self.bytes[self.name_len as usize..])
-    }
-}
-
-/// One znode.
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) body: Body,
-    pub(crate) stat: StatPersisted,
-    pub(crate) acl: AclId,
-    /// CRC-32 of path and data, what the digest keeps of them.
-    pub(crate) digest_prefix: u32,
-    pub(crate) parent: NodeId,
-    pub(crate) first_child: NodeId,
-    next: NodeId,
-    prev: NodeId,
-    pub(crate) children: u32,
-}
-
-impl Node {
-    pub(crate) fn new(body: Body, stat: StatPersisted, acl: AclId, digest_prefix: u32) -> Node {
-        Node {
-            body,
-            stat,
-            acl,
-            digest_prefix,
-            parent: NodeId::NONE,
-            first_child: NodeId::NONE,
-            next: NodeId::NONE,
-            prev: NodeId::NONE,
-            children: 0,
-        }
-    }
-}
-
-type Chunk = [Option<Node>; CHUNK];
-
 /// The nodes as they were when a view was taken.
 #[derive(Clone)]
 pub(crate) struct Chunks(Vec<Arc<Chunk>>);
 
 impl Chunks {
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
-        self.0[id.chunk()][id.slot()].as_ref().expect("links name live nodes")
+    pub(crate) fn node(&self, id: NodeId) -> Node<'_> {
+        self.0[id.chunk()].node(id.slot())
     }
 
     /// The node that follows in a walk that visits parents before children; `above` is told each
     /// time the walk climbs.
     pub(crate) fn after(&self, id: NodeId, top: NodeId, mut above: impl FnMut()) -> Option<NodeId> {
         let mut at = id;
-        let child = self.node(at).first_child;
+        let child = self.node(at).links().first_child;
         if child != NodeId::NONE {
             return Some(child);
         }
         while at != top {
-            let node = self.node(at);
+            let links = self.node(at).links();
             above();
-            if node.next != NodeId::NONE {
-                return Some(node.next);
+            if links.next != NodeId::NONE {
+                return Some(links.next);
             }
-            at = node.parent;
+            at = links.parent;
         }
         None
     }
@@ -160,7 +95,7 @@ fn shard(hash: u32) -> usize {
 
 impl Store {
     /// A store that holds nothing but `root`.
-    pub(crate) fn new(hash_seed: u64, root: Node) -> Store {
+    pub(crate) fn new(hash_seed: u64, root: &Content<'_>) -> Store {
         let mut store = Store {
             chunks: Chunks(Vec::new()),
             free: Vec::new(),
@@ -169,7 +104,7 @@ impl Store {
             len: 0,
             retained_bytes: Arc::default(),
         };
-        store.place(root);
+        store.place(root, Links::NONE);
         store
     }
 
@@ -186,20 +121,47 @@ impl Store {
         &self.retained_bytes
     }
 
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
+    pub(crate) fn node(&self, id: NodeId) -> Node<'_> {
         self.chunks.node(id)
     }
 
-    pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut Node {
-        self.slot_mut(id).as_mut().expect("links name live nodes")
+    pub(crate) fn set_acl(&mut self, id: NodeId, acl: AclId) -> AclId {
+        self.chunk_mut(id).set_acl(id.slot(), acl)
     }
 
-    fn slot_mut(&mut self, id: NodeId) -> &mut Option<Node> {
+    pub(crate) fn set_stat(&mut self, id: NodeId, stat: &StatPersisted) {
+        self.chunk_mut(id).set_stat(id.slot(), stat);
+    }
+
+    /// Replaces data and stat.
+    pub(crate) fn set(
+        &mut self,
+        id: NodeId,
+        data: Option<&[u8]>,
+        stat: &StatPersisted,
+        digest_prefix: u32,
+    ) {
+        let retained = self.chunk_mut(id).set(id.slot(), data, stat, digest_prefix);
+        self.retain(retained);
+    }
+
+    fn links_mut(&mut self, id: NodeId) -> &mut Links {
+        self.chunk_mut(id).links_mut(id.slot())
+    }
+
+    /// The chunk, copied first if a view needs it as it is.
+    fn chunk_mut(&mut self, id: NodeId) -> &mut Chunk {
         let chunk = &mut self.chunks.0[id.chunk()];
         if Arc::strong_count(chunk) > 1 {
-            self.retained_bytes.fetch_add(size_of::<Chunk>() as u64, Ordering::Relaxed);
+            self.retained_bytes.fetch_add(chunk.bytes() as u64, Ordering::Relaxed);
         }
-        &mut Arc::make_mut(chunk)[id.slot()]
+        Arc::make_mut(chunk)
+    }
+
+    fn retain(&self, bytes: usize) {
+        if bytes > 0 {
+            self.retained_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
     }
 
     fn hash(&self, path: &str) -> u32 {
@@ -224,11 +186,11 @@ impl Store {
         let mut rest = path.as_bytes();
         while id != NodeId::ROOT {
             let node = self.node(id);
-            let above = rest.strip_suffix(node.body.name_bytes());
+            let above = rest.strip_suffix(node.name_bytes());
             let Some(above) = above.and_then(|above| above.strip_suffix(b"/")) else {
                 return false;
             };
-            (rest, id) = (above, node.parent);
+            (rest, id) = (above, node.links().parent);
         }
         rest.is_empty()
     }
@@ -239,8 +201,8 @@ impl Store {
         let mut at = id;
         while at != NodeId::ROOT {
             let node = self.node(at);
-            names.push(node.body.name());
-            at = node.parent;
+            names.push(node.name());
+            at = node.links().parent;
         }
         if names.is_empty() {
             return "/".into();
@@ -248,15 +210,14 @@ impl Store {
         names.iter().rev().fold(alloc::string::String::new(), |path, name| path + "/" + name)
     }
 
-    /// Places `node` at `path` below `parent`. The path must be free.
-    pub(crate) fn insert(&mut self, parent: NodeId, path: &str, mut node: Node) -> NodeId {
-        let sibling = self.node(parent).first_child;
-        (node.parent, node.next, node.prev) = (parent, sibling, NodeId::NONE);
-        let id = self.place(node);
+    /// Places a node at `path` below `parent`. The path must be free.
+    pub(crate) fn insert(&mut self, parent: NodeId, path: &str, content: &Content<'_>) -> NodeId {
+        let sibling = self.node(parent).links().first_child;
+        let id = self.place(content, Links { parent, next: sibling, ..Links::NONE });
         if sibling != NodeId::NONE {
-            self.node_mut(sibling).prev = id;
+            self.links_mut(sibling).prev = id;
         }
-        let above = self.node_mut(parent);
+        let above = self.links_mut(parent);
         above.first_child = id;
         above.children += 1;
         let hash = self.hash(path);
@@ -265,61 +226,48 @@ impl Store {
         id
     }
 
-    fn place(&mut self, node: Node) -> NodeId {
+    fn place(&mut self, content: &Content<'_>, links: Links) -> NodeId {
         self.len += 1;
         let id = self.free.pop().unwrap_or_else(|| {
             let fresh = u32::try_from(self.len - 1).expect("fewer than 2^32 nodes");
             NodeId(fresh)
         });
         if id.chunk() == self.chunks.0.len() {
-            self.chunks.0.push(Arc::new([const { None }; CHUNK]));
+            self.chunks.0.push(Arc::new(Chunk::new()));
         }
-        *self.slot_mut(id) = Some(node);
+        self.chunk_mut(id).insert(id.slot(), content, links);
         id
     }
 
-    /// Takes the childless node at `path` out and returns it.
-    pub(crate) fn remove(&mut self, id: NodeId, path: &str) -> Node {
+    /// Takes the childless node at `path` out.
+    pub(crate) fn remove(&mut self, id: NodeId, path: &str) {
         let hash = self.hash(path);
         let found = self.index[shard(hash)].find_entry(spread(hash), |entry| entry.id == id);
         found.expect("every live node is in the index").remove();
-        let node = self.slot_mut(id).take().expect("the index names live nodes");
-        if node.prev != NodeId::NONE {
-            self.node_mut(node.prev).next = node.next;
+        let links = *self.node(id).links();
+        let retained = self.chunk_mut(id).remove(id.slot());
+        self.retain(retained);
+        if links.prev != NodeId::NONE {
+            self.links_mut(links.prev).next = links.next;
         }
-        if node.next != NodeId::NONE {
-            self.node_mut(node.next).prev = node.prev;
+        if links.next != NodeId::NONE {
+            self.links_mut(links.next).prev = links.prev;
         }
-        let above = self.node_mut(node.parent);
+        let above = self.links_mut(links.parent);
         above.children -= 1;
         if above.first_child == id {
-            above.first_child = node.next;
+            above.first_child = links.next;
         }
-        self.retire(&node.body);
         self.free.push(id);
         self.len -= 1;
-        node
-    }
-
-    /// Replaces the node's data.
-    pub(crate) fn set_data(&mut self, id: NodeId, data: Option<&[u8]>) {
-        let body = Body::new(self.node(id).body.name(), data);
-        let old = core::mem::replace(&mut self.node_mut(id).body, body);
-        self.retire(&old);
-    }
-
-    fn retire(&self, body: &Body) {
-        if Arc::strong_count(&body.bytes) > 1 {
-            self.retained_bytes.fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
-        }
     }
 
     /// The children of a node, the latest first.
     pub(crate) fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let mut at = self.node(id).first_child;
+        let mut at = self.node(id).links().first_child;
         core::iter::from_fn(move || {
             let child = (at != NodeId::NONE).then_some(at)?;
-            at = self.node(child).next;
+            at = self.node(child).links().next;
             Some(child)
         })
     }
@@ -331,14 +279,15 @@ mod tests {
     use std::collections::BTreeMap;
     use std::string::{String, ToString};
 
-    fn node(name: &str) -> Node {
-        Node::new(Body::new(name, None), StatPersisted::default(), AclId::OPEN, 0)
+    fn node(name: &str) -> Content<'_> {
+        let stat = StatPersisted::default();
+        Content { name, data: None, stat, acl: AclId::OPEN, digest_prefix: 0 }
     }
 
     fn names(store: &Store, path: &str) -> Vec<String> {
         let id = store.find(path).expect("there");
         let mut names: Vec<String> =
-            store.children(id).map(|id| store.node(id).body.name().to_string()).collect();
+            store.children(id).map(|id| store.node(id).name().to_string()).collect();
         names.sort();
         names
     }
@@ -347,7 +296,7 @@ mod tests {
     #[test]
     fn behaves_as_a_map_of_paths() {
         let mut random = base::Prng::new(11);
-        let mut store = Store::new(5, node(""));
+        let mut store = Store::new(5, &node(""));
         let mut model: BTreeMap<String, Vec<String>> = BTreeMap::from([(String::new(), vec![])]);
         for round in 0..20_000 {
             let paths: Vec<&String> = model.keys().take(400).collect();
@@ -362,7 +311,7 @@ mod tests {
             } else {
                 let name = std::format!("n{round}");
                 let child = std::format!("{path}/{name}");
-                store.insert(id, &child, node(&name));
+                store.insert(id, &child, &node(&name));
                 model.get_mut(&path).expect("parent").push(name);
                 model.insert(child, vec![]);
             }
@@ -374,7 +323,7 @@ mod tests {
             assert_eq!(names(&store, path), children);
             let id = store.find(path).expect("there");
             assert_eq!(store.path(id), if path.is_empty() { "/" } else { path });
-            assert_eq!(store.node(id).children as usize, children.len());
+            assert_eq!(store.node(id).links().children as usize, children.len());
         }
     }
 
@@ -382,9 +331,9 @@ mod tests {
 
     #[test]
     fn a_path_is_found_only_whole() {
-        let mut store = Store::new(5, node(""));
-        let a = store.insert(NodeId::ROOT, "/ab", node("ab"));
-        store.insert(a, "/ab/c", node("c"));
+        let mut store = Store::new(5, &node(""));
+        let a = store.insert(NodeId::ROOT, "/ab", &node("ab"));
+        store.insert(a, "/ab/c", &node("c"));
         assert!(store.find("/ab/c").is_some() && store.find("/").is_some());
         for absent in ["/b", "ab", "/ab/", "/ab//c", "c", "/c", "//", "/ab/c/"] {
             assert_eq!(store.find(absent), None, "{absent}");

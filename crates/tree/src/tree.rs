@@ -8,11 +8,12 @@ use hashbrown::{HashMap, HashSet};
 use wire::{Acl, Perms, Stat, StatPersisted};
 
 use crate::acl_table::{AclId, AclList, AclTable};
+use crate::chunk::{Content, Node};
 use crate::digest;
 use crate::options::Options;
 use crate::owner::Owner;
 use crate::quota::{self, LimitedPaths};
-use crate::store::{Body, Node, NodeId, Store};
+use crate::store::{NodeId, Store};
 
 /// The nodes that are always there and cannot be deleted.
 pub(crate) const PROTECTED: [&str; 4] = ["/", "/zookeeper", quota::ROOT, CONFIG];
@@ -63,10 +64,11 @@ impl Tree {
         let hasher = || FixedState::with_seed(options.hash_seed);
         let stat = StatPersisted::default();
         let prefix = digest::prefix("", Some(b""));
-        let root = Node::new(Body::new("", Some(b"")), stat, AclId::OPEN, prefix);
+        let root =
+            Content { name: "", data: Some(b""), stat, acl: AclId::OPEN, digest_prefix: prefix };
         Tree {
             options,
-            store: Store::new(options.hash_seed, root),
+            store: Store::new(options.hash_seed, &root),
             acls: AclTable::new(options.hash_seed),
             sessions: HashMap::with_hasher(hasher()),
             ephemerals: HashMap::with_hasher(hasher()),
@@ -190,10 +192,11 @@ impl Tree {
 
     fn is_due(&self, id: NodeId, wall_ms: i64, never_used_ms: i64) -> bool {
         let node = self.store.node(id);
-        let idle_ms = wall_ms.saturating_sub(node.stat.mtime);
-        node.children == 0
-            && match Owner::read(node.stat.ephemeral_owner, self.options.types) {
-                Owner::Children if node.stat.cversion > 0 => true,
+        let stat = node.stat();
+        let idle_ms = wall_ms.saturating_sub(stat.mtime);
+        node.links().children == 0
+            && match Owner::read(stat.ephemeral_owner, self.options.types) {
+                Owner::Children if stat.cversion > 0 => true,
                 Owner::Children => never_used_ms > 0 && idle_ms > never_used_ms,
                 Owner::Ttl(ttl_ms) => idle_ms > ttl_ms,
                 Owner::Nobody | Owner::Session(_) => false,
@@ -215,12 +218,12 @@ impl Tree {
     ) -> NodeId {
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
         let acl = self.acls.acquire(acl);
-        let prefix = if self.digests(path) { digest::prefix(path, data) } else { 0 };
-        let node = Node::new(Body::new(name, data), stat, acl, prefix);
+        let digest_prefix = if self.digests(path) { digest::prefix(path, data) } else { 0 };
         if self.digests(path) {
-            self.digest = self.digest.wrapping_add(digest::contribution(prefix, &stat));
+            self.digest = self.digest.wrapping_add(digest::contribution(digest_prefix, &stat));
         }
-        let id = self.store.insert(parent, path, node);
+        let content = Content { name, data, stat, acl, digest_prefix };
+        let id = self.store.insert(parent, path, &content);
         self.path_bytes += path.len();
         self.data_bytes += data.map_or(0, <[u8]>::len);
         match Owner::read(stat.ephemeral_owner, self.options.types) {
@@ -236,24 +239,27 @@ impl Tree {
         id
     }
 
-    /// Takes the childless node out, without touching its parent's stat.
-    pub(crate) fn displace(&mut self, id: NodeId, path: &str) -> Node {
-        let node = self.store.remove(id, path);
-        self.acls.release(node.acl);
+    /// Takes the childless node out, without touching its parent's stat. Returns the length of its
+    /// data in bytes.
+    pub(crate) fn displace(&mut self, id: NodeId, path: &str) -> usize {
+        let node = self.store.node(id);
+        let (stat, data_len, acl) = (node.stat(), node.data_len(), node.acl());
         if self.digests(path) {
-            let gone = digest::contribution(node.digest_prefix, &node.stat);
+            let gone = digest::contribution(node.digest_prefix(), &stat);
             self.digest = self.digest.wrapping_sub(gone);
         }
+        self.store.remove(id, path);
+        self.acls.release(acl);
         self.path_bytes -= path.len();
-        self.data_bytes -= node.body.data().map_or(0, <[u8]>::len);
-        match Owner::read(node.stat.ephemeral_owner, self.options.types) {
+        self.data_bytes -= data_len;
+        match Owner::read(stat.ephemeral_owner, self.options.types) {
             Owner::Nobody => {}
             Owner::Session(session) => self.forget_ephemeral(session, id),
             Owner::Children | Owner::Ttl(_) => {
                 self.reapable.remove(&id);
             }
         }
-        node
+        data_len
     }
 
     fn forget_ephemeral(&mut self, session: SessionId, id: NodeId) {
@@ -267,29 +273,44 @@ impl Tree {
 
     /// Changes a node's stat, and the digest with it.
     pub(crate) fn restat(&mut self, id: NodeId, path: &str, f: impl FnOnce(&mut StatPersisted)) {
-        let digests = self.digests(path);
-        let node = self.store.node_mut(id);
-        let before = node.stat;
-        f(&mut node.stat);
-        if digests {
-            let gone = digest::contribution(node.digest_prefix, &before);
-            let come = digest::contribution(node.digest_prefix, &node.stat);
-            self.digest = self.digest.wrapping_sub(gone).wrapping_add(come);
-        }
+        let node = self.store.node(id);
+        let (before, prefix) = (node.stat(), node.digest_prefix());
+        let mut after = before;
+        f(&mut after);
+        self.store.set_stat(id, &after);
+        self.recontribute(path, (prefix, &before), (prefix, &after));
     }
 
-    /// Replaces a node's data, and brings the digest up to date; the stat stays.
-    pub(crate) fn redata(&mut self, id: NodeId, path: &str, data: Option<&[u8]>) {
+    /// Replaces a node's data and changes its stat, and the digest with them. Returns the length
+    /// that its data had, in bytes.
+    pub(crate) fn redata(
+        &mut self,
+        id: NodeId,
+        path: &str,
+        data: Option<&[u8]>,
+        f: impl FnOnce(&mut StatPersisted),
+    ) -> usize {
         let node = self.store.node(id);
-        let (stat, old_prefix) = (node.stat, node.digest_prefix);
-        self.data_bytes -= node.body.data().map_or(0, <[u8]>::len);
-        self.data_bytes += data.map_or(0, <[u8]>::len);
-        self.store.set_data(id, data);
+        let (before, old_prefix, old_len) = (node.stat(), node.digest_prefix(), node.data_len());
+        let mut after = before;
+        f(&mut after);
+        let prefix = if self.digests(path) { digest::prefix(path, data) } else { 0 };
+        self.store.set(id, data, &after, prefix);
+        self.data_bytes = self.data_bytes - old_len + data.map_or(0, <[u8]>::len);
+        self.recontribute(path, (old_prefix, &before), (prefix, &after));
+        old_len
+    }
+
+    /// Takes out of the digest what a node added to it, and adds what it adds now.
+    fn recontribute(
+        &mut self,
+        path: &str,
+        before: (u32, &StatPersisted),
+        after: (u32, &StatPersisted),
+    ) {
         if self.digests(path) {
-            let prefix = digest::prefix(path, data);
-            self.store.node_mut(id).digest_prefix = prefix;
-            let gone = digest::contribution(old_prefix, &stat);
-            let come = digest::contribution(prefix, &stat);
+            let gone = digest::contribution(before.0, before.1);
+            let come = digest::contribution(after.0, after.1);
             self.digest = self.digest.wrapping_sub(gone).wrapping_add(come);
         }
     }
@@ -306,7 +327,7 @@ impl Tree {
         };
         let used = self.store.find(path).map_or((0, 0), |top| self.usage(top));
         let text = quota::Limits::counted(used.0, used.1).to_string();
-        self.redata(stats, &quota::stats_path(path), Some(text.as_bytes()));
+        self.redata(stats, &quota::stats_path(path), Some(text.as_bytes()), |_| {});
     }
 
     /// Number of nodes and bytes of data at and below a node.
@@ -315,7 +336,7 @@ impl Tree {
         let mut at = Some(top);
         while let Some(id) = at {
             count += 1;
-            bytes += self.store.node(id).body.data().map_or(0, length);
+            bytes += self.store.node(id).data().map_or(0, length);
             at = self.store.chunks().after(id, top, || {});
         }
         (count, bytes)
@@ -324,7 +345,11 @@ impl Tree {
 
 /// A length as the signed number that protocol and files use.
 pub(crate) fn length(bytes: &[u8]) -> i64 {
-    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
+    signed(bytes.len())
+}
+
+pub(crate) fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// A node, as readers see it.
@@ -335,48 +360,47 @@ pub struct NodeRef<'t> {
 }
 
 impl<'t> NodeRef<'t> {
-    fn node(&self) -> &'t Node {
+    fn node(&self) -> Node<'t> {
         self.tree.store.node(self.id)
     }
 
     /// Its data; `None` if none was ever given.
     #[must_use]
     pub fn data(&self) -> Option<&'t [u8]> {
-        self.node().body.data()
+        self.node().data()
     }
 
     /// Its ACL; open to all if none was ever stored.
     #[must_use]
     pub fn acl(&self) -> &'t AclList {
-        self.tree.acls.list(self.node().acl)
+        self.tree.acls.list(self.node().acl())
     }
 
     /// Its stat as clients see it.
     #[must_use]
     pub fn stat(&self) -> Stat {
-        let node = self.node();
-        let owner = Owner::read(node.stat.ephemeral_owner, self.tree.options.types);
-        let length =
-            node.body.data().map_or(0, |data| i32::try_from(data.len()).unwrap_or(i32::MAX));
-        node.stat.shown(owner.shown(), length, self.child_count())
+        let stat = self.node().stat();
+        let owner = Owner::read(stat.ephemeral_owner, self.tree.options.types);
+        let length = i32::try_from(self.node().data_len()).unwrap_or(i32::MAX);
+        stat.shown(owner.shown(), length, self.child_count())
     }
 
     /// Its stat as it is stored.
     #[must_use]
     pub fn stat_persisted(&self) -> StatPersisted {
-        self.node().stat
+        self.node().stat()
     }
 
     /// Number of its children.
     #[must_use]
     pub fn child_count(&self) -> i32 {
-        i32::try_from(self.node().children).unwrap_or(i32::MAX)
+        i32::try_from(self.node().links().children).unwrap_or(i32::MAX)
     }
 
     /// Names of its children, in no order.
     pub fn children(&self) -> impl Iterator<Item = &'t str> + use<'t> {
         let tree = self.tree;
-        tree.store.children(self.id).map(|id| tree.store.node(id).body.name())
+        tree.store.children(self.id).map(|id| tree.store.node(id).name())
     }
 
     /// Number of all its descendants.
@@ -391,6 +415,6 @@ impl<'t> NodeRef<'t> {
 
     /// What the digest keeps of path and data.
     pub(crate) fn digest_prefix(&self) -> u32 {
-        self.node().digest_prefix
+        self.node().digest_prefix()
     }
 }

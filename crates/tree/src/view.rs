@@ -109,13 +109,13 @@ impl View {
             let node = self.chunks.node(id);
             if id != NodeId::ROOT {
                 path.push('/');
-                path.push_str(node.body.name());
+                path.push_str(node.name());
             }
             visit(NodeView {
                 path: &path,
-                data: node.body.data(),
-                acl_id: node.acl.number(),
-                stat: node.stat,
+                data: node.data(),
+                acl_id: node.acl().number(),
+                stat: node.stat(),
             })?;
             at = self.chunks.after(id, NodeId::ROOT, || {
                 path.truncate(path.rfind('/').unwrap_or(0));
@@ -209,9 +209,8 @@ impl Loader {
         if path.is_empty() {
             let tree = &mut self.tree;
             let acl = tree.acls.acquire(acl);
-            tree.store.node_mut(NodeId::ROOT).acl = acl;
-            tree.redata(NodeId::ROOT, "", data);
-            tree.restat(NodeId::ROOT, "", |root| *root = stat);
+            tree.store.set_acl(NodeId::ROOT, acl);
+            tree.redata(NodeId::ROOT, "", data, |root| *root = stat);
             return Ok(());
         }
         if self.tree.store.find(path).is_some() {
@@ -257,8 +256,8 @@ impl Loader {
         while let Some(id) = at {
             let name = [quota::LIMITS, quota::STATS]
                 .into_iter()
-                .find(|name| store.node(id).body.name() == *name);
-            let parent = store.path(store.node(id).parent);
+                .find(|name| store.node(id).name() == *name);
+            let parent = store.path(store.node(id).links().parent);
             if let (Some(name), Some(subject)) = (name, quota::subject(&parent)) {
                 found.push((subject.into(), name));
             }
