@@ -359,7 +359,7 @@ impl Generator {
     }
 }
 
-fn auth(scheme: &str, data: &[u8]) -> Request {
+pub(super) fn auth(scheme: &str, data: &[u8]) -> Request {
     let packet = AuthPacket { kind: 0, scheme: Some(scheme.into()), auth: Some(data) };
     Request { xid: ReplyHeader::AUTH_XID, op: OpCode::Auth.code(), body: encoded(&packet) }
 }

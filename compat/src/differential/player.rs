@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use base::{SessionId, Zxid};
 use wire::{
-    ConnectRequest, ConnectResponse, OpCode, PASSWORD_LEN, ReplyHeader, RequestHeader, begin_frame,
-    end_frame, session_password,
+    ConnectRequest, ConnectResponse, ErrorCode, OpCode, PASSWORD_LEN, ReplyHeader, RequestHeader,
+    begin_frame, end_frame, session_password,
 };
 
 use super::step::{Handshake, Request, Step};
@@ -149,7 +149,9 @@ impl Player {
         connection.queue(header, &watch_body(path, false));
         connection.flush()?;
         let reply = connection.next_frame()?.context("hung up")?;
-        Ok(reply.header.err == 0)
+        let code = reply.header.err;
+        ensure!(code == 0 || code == ErrorCode::NoNode.code(), "{path} cannot be seen: {code}");
+        Ok(code == 0)
     }
 
     /// Asks a connection for no more signs of life.

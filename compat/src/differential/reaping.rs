@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use wire::{Acl, CreateRequest, DeleteRequest, Id, OpCode, Perms};
 
-use super::generator::SUPER;
+use super::generator::{SUPER, SUPER_CREDENTIALS, auth};
 use super::lockstep::{Answers, sort_events};
 use super::player::Player;
 use super::step::{Handshake, Request, Step};
@@ -16,13 +16,13 @@ use super::transcript::{Fact, Seen};
 use super::{Pair, Phase};
 use crate::client::{encoded, watch_body};
 
-/// Reapers that come by every second, and sessions that may be short. A second is long for a busy machine, too: Java's
-/// reaper asks again for what it has not yet seen go, and each time takes a zxid.
+/// Reapers that come by often, and sessions that may be short. Not too often for a busy machine: Java's reaper asks again
+/// for what it has not yet seen go, and each time takes a zxid.
 pub const PHASE: Phase = Phase {
     name: "reaping",
     properties: &[
         "zookeeper.extendedTypesEnabled=true",
-        "znode.container.checkIntervalMs=1000",
+        "znode.container.checkIntervalMs=500",
         "znode.container.maxNeverUsedIntervalMs=1000",
     ],
     lines: &["tickTime=200", "minSessionTimeout=400"],
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Long enough for several visits of the reaper.
-const SEVERAL_VISITS: Duration = Duration::from_millis(2500);
+const SEVERAL_VISITS: Duration = Duration::from_millis(1250);
 
 /// The connection that does.
 const ACTOR: usize = 0;
@@ -82,6 +82,9 @@ impl Reaping<'_> {
         for slot in [ACTOR, WATCHER, SUPER] {
             self.connect(slot, 60_000)?;
         }
+        // Who looks whether nodes are gone may see all of them.
+        let proof = auth("digest", SUPER_CREDENTIALS.as_bytes());
+        self.play(&Step::Requests { slot: SUPER, requests: vec![proof] })?;
         // A recursive watch on everything: mode 1.
         self.request(WATCHER, OpCode::AddWatch, numbered("/", 1))
     }

@@ -1,5 +1,6 @@
 //! A server that is told to end, and the one that comes after it.
 
+use compat::Settings;
 use compat::client::{Session, create_body};
 use rustix::process::Signal;
 use wire::{CreateMode, OpCode};
@@ -12,9 +13,9 @@ const UNDER_WAY: usize = 500;
 /// C-007: the codes are those of a JVM.
 #[test]
 fn a_signal_ends_it_with_javas_code_and_all_that_was_answered_durable() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
         let folder = folder();
-        let mut server = start(&settings(&folder));
+        let mut server = start(&heeding(&settings(&folder), "--default-signal"));
         let mut session = Session::open(server.addr(), 30_000).unwrap();
         session.create("/mine", b"", CreateMode::Ephemeral).unwrap();
         for n in 0..UNDER_WAY {
@@ -41,6 +42,23 @@ fn a_signal_ends_it_with_javas_code_and_all_that_was_answered_durable() {
         assert!((0..answered).all(|n| names.contains(&format!("n{n}"))));
         assert!(session.exists("/mine", false).unwrap().is_some(), "its session lives on");
     }
+}
+
+/// Whoever runs the tests may ignore signals, and processes inherit that.
+fn heeding(settings: &Settings, how: &str) -> Settings {
+    let wrapper = ["env", &format!("{how}=INT,TERM,HUP")].map(String::from).into();
+    Settings { wrapper, ..settings.clone() }
+}
+
+/// As `nohup` starts it: closing the terminal does not end it.
+#[test]
+fn a_signal_that_was_ignored_at_its_start_does_not_end_it() {
+    let folder = folder();
+    let mut server = start(&heeding(&settings(&folder), "--ignore-signal"));
+    server.signal(Signal::HUP).unwrap();
+    server.signal(Signal::INT).unwrap();
+    assert_eq!(server.word("ruok").unwrap(), "imok");
+    server.kill9().unwrap();
 }
 
 #[test]

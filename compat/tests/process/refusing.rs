@@ -13,12 +13,16 @@ use wire::CreateMode;
 use crate::{folder, settings, start};
 
 /// The end of a start that must come to nothing and leave the data as it was. Who has to look into the directory
-/// locks it meanwhile; the lock is no data.
+/// locks it meanwhile: a lock that was there before is no data, and one that was not does not stay.
 #[track_caller]
 fn refused(settings: &Settings, code: i32, words: &[&str]) {
+    let lock = settings.data_dir.join("version-2/rookeeper.lock");
+    let was_locked = lock.exists();
     let data = || {
         let mut image = image(&settings.data_dir).unwrap();
-        image.remove(&settings.data_dir.join("version-2/rookeeper.lock"));
+        if was_locked {
+            image.remove(&lock);
+        }
         image
     };
     let before = data();

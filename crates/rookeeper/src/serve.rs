@@ -11,7 +11,8 @@ use tracing_subscriber::EnvFilter;
 /// Where data is kept when no configuration says anything.
 const DEFAULT_DATA_DIR: &str = "rookeeper-data";
 
-/// What a JVM exits with after SIGINT and SIGTERM, and so what scripts expect (C-007).
+/// What a JVM exits with after SIGHUP, SIGINT and SIGTERM, and so what scripts expect (C-007).
+const ENDED_BY_SIGHUP: u8 = 129;
 const ENDED_BY_SIGINT: u8 = 130;
 const ENDED_BY_SIGTERM: u8 = 143;
 
@@ -56,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
     match serve(&config) {
         Ok(End::Terminated) => ExitCode::from(ENDED_BY_SIGTERM),
+        Ok(End::HungUp) => ExitCode::from(ENDED_BY_SIGHUP),
         Ok(End::Interrupted) => ExitCode::from(ENDED_BY_SIGINT),
         Ok(End::DiskFailed(error)) => {
             tracing::error!("the log cannot be written, so the server ends: {error}");

@@ -9,6 +9,7 @@ use tree::{ConnId, Watches};
 use wire::{ErrorCode, OpCode};
 
 use crate::admission::{Admission, Candidate, Verdict};
+use crate::arrears::Arrears;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
@@ -87,6 +88,7 @@ pub(crate) struct Hub {
     pub(crate) metrics: Metrics,
     pub(crate) turnstile: Mutex<Turnstile>,
     pub(crate) large_requests: LargeRequests,
+    pub(crate) arrears: Arrears,
     pub(crate) auth_failed: AtomicU64,
     next_timeout_ms: AtomicI64,
 }
@@ -121,6 +123,7 @@ impl Hub {
             metrics,
             turnstile: Mutex::new(turnstile),
             large_requests: LargeRequests::new(&config.limits),
+            arrears: Arrears::default(),
             auth_failed: AtomicU64::new(0),
             next_timeout_ms: AtomicI64::new(0),
         }

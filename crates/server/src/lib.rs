@@ -5,12 +5,14 @@
 
 mod acceptor;
 mod admission;
+mod arrears;
 mod calendar;
 mod client;
 mod clock;
 pub mod config;
 mod connection;
 mod disk_thread;
+mod end_signal;
 mod greeting;
 mod hub;
 mod inbox;

@@ -2,17 +2,13 @@ use std::io;
 
 use tokio::net::tcp::OwnedWriteHalf;
 
+use crate::arrears::{Arrears, Share};
 use crate::metrics::Recorder;
 use crate::traffic::note_sent;
 
 /// Past this many unsent bytes no more requests are read from the client, so that one who asks
 /// faster than it listens holds back itself alone.
 const PAUSE_BYTES: usize = 1 << 20;
-
-/// Past this many unsent bytes nothing more is appended and the client is cut off: its events cannot
-/// be dropped, and memory is everybody's. As many reads of the largest nodes as may wait behind a
-/// write are below it.
-const CUT_BYTES: usize = 160 << 20;
 
 /// What a buffer begins with: room for a batch of small replies. Empty, it goes back to the
 /// allocator: most connections wait for most of their lives.
@@ -36,6 +32,7 @@ pub(crate) struct Outbox {
     socket: Option<OwnedWriteHalf>,
     bytes: Vec<u8>,
     sent: usize,
+    arrears: Share,
     stage: Stage,
     /// Replies and events so far, as `cons` shows them.
     pub(crate) packets: u64,
@@ -55,11 +52,12 @@ pub(crate) enum Flushed {
 }
 
 impl Outbox {
-    pub(crate) fn new(socket: OwnedWriteHalf) -> Outbox {
+    pub(crate) fn new(socket: OwnedWriteHalf, arrears: &Arrears) -> Outbox {
         Outbox {
             socket: Some(socket),
             bytes: Vec::new(),
             sent: 0,
+            arrears: arrears.share(),
             stage: Stage::Open,
             packets: 0,
             is_dirty: false,
@@ -90,10 +88,15 @@ impl Outbox {
     }
 
     fn cut_if_deaf(&mut self) {
-        if self.unsent_bytes() > CUT_BYTES {
+        self.note_arrears();
+        if self.arrears.is_too_much() {
             tracing::warn!(unsent = self.unsent_bytes(), "client does not listen: cut off");
             self.abort();
         }
+    }
+
+    fn note_arrears(&mut self) {
+        self.arrears.set(if self.is_full() { self.unsent_bytes() } else { 0 });
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
@@ -119,6 +122,7 @@ impl Outbox {
         self.stage = Stage::Closed;
         self.socket = None;
         (self.bytes, self.sent) = (Vec::new(), 0);
+        self.note_arrears();
     }
 
     /// Whether the client must first take what it was sent before it is read again.
@@ -145,6 +149,7 @@ impl Outbox {
             match socket.try_write(&self.bytes[self.sent..]) {
                 Ok(n) if n > 0 => self.sent += n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.note_arrears();
                     return Flushed::Blocked;
                 }
                 Ok(_) | Err(_) => {
@@ -155,6 +160,7 @@ impl Outbox {
         }
         self.sent = 0;
         self.bytes = Vec::new();
+        self.note_arrears();
         if self.stage == Stage::Closing {
             self.abort();
             return Flushed::Ended;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use base::Prng;
 use node::{Brain, Replica, SessionLimits, Settings};
 use storage::{DataDirectory, DirectoryOptions, LogOptions, SnapshotOptions};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tree::{Authenticator, DigestAlgorithm, DigestScheme, Rules, Watches};
@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::{self, DigestAlg, ServerConfig};
 use crate::connection::Service;
 use crate::disk_thread::{DiskSettings, DiskThread};
+use crate::end_signal::EndSignal;
 use crate::hub::{Hub, WatchCell};
 use crate::inbox::Message;
 use crate::metrics::Metrics;
@@ -94,6 +95,8 @@ pub enum End {
     Terminated,
     /// SIGINT.
     Interrupted,
+    /// SIGHUP: the terminal was closed.
+    HungUp,
     /// The log cannot be written. Nothing that was acknowledged is lost.
     DiskFailed(storage::Error),
 }
@@ -158,19 +161,21 @@ impl Server {
         self.address
     }
 
-    /// Serves until SIGTERM or SIGINT comes, and ends cleanly then, or until the log cannot be
-    /// written.
+    /// Serves until SIGTERM, SIGINT or SIGHUP comes, and ends cleanly then, or until the log cannot
+    /// be written. A signal that was ignored when the process began (`nohup`) is ignored on.
     ///
     /// # Errors
     /// When signals cannot be waited for.
     pub fn serve(mut self) -> Result<End, ServerError> {
         let runtime = single_threaded()?;
         let end = runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut terminate = EndSignal::new(SignalKind::terminate())?;
+            let mut interrupt = EndSignal::new(SignalKind::interrupt())?;
+            let mut hang_up = EndSignal::new(SignalKind::hangup())?;
             Ok::<End, std::io::Error>(tokio::select! {
-                _ = terminate.recv() => End::Terminated,
-                _ = interrupt.recv() => End::Interrupted,
+                () = terminate.comes() => End::Terminated,
+                () = interrupt.comes() => End::Interrupted,
+                () = hang_up.comes() => End::HungUp,
                 Some(error) = self.failed.recv() => End::DiskFailed(error),
             })
         })?;

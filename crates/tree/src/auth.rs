@@ -211,8 +211,10 @@ fn octets(text: &str) -> Option<Vec<u8>> {
     let v4: Option<Vec<u8>> = text.split('.').map(|part| part.parse().ok()).collect();
     match v4 {
         Some(octets) if octets.len() == 4 => Some(octets),
+        // Java takes neither a scope nor IPv4 within IPv6: nobody who connects would have either.
+        Some(_) | None if text.contains(['%', '.']) => None,
         Some(_) | None => {
-            let v6: core::net::Ipv6Addr = text.split('%').next()?.parse().ok()?;
+            let v6: core::net::Ipv6Addr = text.parse().ok()?;
             Some(v6.octets().to_vec())
         }
     }
@@ -262,6 +264,11 @@ mod tests {
             ("ip", "10.0.0.0/33", false),
             ("ip", "::1/128", true),
             ("ip", "x", false),
+            ("ip", "::ffff:127.0.0.1", false),
+            ("ip", "::127.0.0.1", false),
+            ("ip", "fe80::1%lo", false),
+            ("ip", "::1%", false),
+            ("ip", "fe80::1/64", true),
             ("world", "someone", false),
             ("sasl", "x", false),
         ] {

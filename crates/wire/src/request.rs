@@ -267,14 +267,14 @@ impl<'a> SetWatchesRequest<'a> {
     fn read(op: OpCode, input: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let mut request = SetWatchesRequest {
             relative_zxid: input.read()?,
-            data: input.read()?,
-            exist: input.read()?,
-            child: input.read()?,
+            data: paths(input)?,
+            exist: paths(input)?,
+            child: paths(input)?,
             ..SetWatchesRequest::default()
         };
         if op == OpCode::SetWatches2 {
-            request.persistent = input.read()?;
-            request.persistent_recursive = input.read()?;
+            request.persistent = paths(input)?;
+            request.persistent_recursive = paths(input)?;
         }
         Ok(request)
     }
@@ -290,6 +290,11 @@ impl<'a> SetWatchesRequest<'a> {
             self.persistent_recursive.write(out);
         }
     }
+}
+
+/// Java stumbles over a list that is null.
+fn paths<'a>(input: &mut Reader<'a>) -> Result<Vec<Text<'a>>, DecodeError> {
+    input.read::<Option<Vec<Text<'a>>>>()?.ok_or(DecodeError::Null)
 }
 
 /// A request that becomes a transaction.

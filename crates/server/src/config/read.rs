@@ -22,6 +22,11 @@ impl ServerConfig {
     /// Any [`ConfigError`].
     pub fn from_args(line: &CommandLine, on: &impl Surroundings) -> Result<Self, ConfigError> {
         match &line.operands[..] {
+            [port] if port.parse::<u16>().is_ok() && on.read(Path::new(port)).is_err() => {
+                Err(ConfigError::Usage(format!(
+                    "{port} is no file: to serve on this port, name the data directory behind it"
+                )))
+            }
             [file] => Self::from_file(Path::new(file), line, on),
             [port, data_dir, rest @ ..] if rest.len() <= 2 => finish(
                 from_words(port, data_dir, rest, on)?,
@@ -98,6 +103,9 @@ fn from_words(
     };
     let port =
         port.parse().map_err(|_| word("port", port).wrong("write a port from 0 to 65535"))?;
+    if data_dir.trim().is_empty() {
+        return Err(word("dataDir", data_dir).wrong("it is empty; name the data directory"));
+    }
     let mut config = ServerConfig::with_defaults(None, port, on.working_dir().join(data_dir));
     config.limits.max_client_cnxns = 0;
     if let Some(tick) = rest.first() {

@@ -37,11 +37,8 @@ impl Environment {
             ("os.name", text(system.sysname())),
             ("os.arch", arch(env::consts::ARCH).to_owned()),
             ("os.version", text(system.release())),
-            (
-                "user.name",
-                env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| none()),
-            ),
-            ("user.home", env::var("HOME").unwrap_or_else(|_| none())),
+            ("user.name", user_name().unwrap_or_else(none)),
+            ("user.home", env::home_dir().map_or_else(none, |home| home.display().to_string())),
             ("user.dir", dir),
             ("os.memory.free", format!("{}MB", memory.free_mib)),
             ("os.memory.max", format!("{}MB", memory.total_mib)),
@@ -63,6 +60,19 @@ impl Environment {
         writeln!(out, "Environment:")?;
         self.0.iter().try_for_each(|(key, value)| writeln!(out, "{key}={value}"))
     }
+}
+
+/// Who runs the process, by the list of users: the environment says who once logged in, if anything.
+fn user_name() -> Option<String> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    name_in(&users, rustix::process::getuid().as_raw()).or_else(|| env::var("USER").ok())
+}
+
+fn name_in(users: &str, id: u32) -> Option<String> {
+    // name:password:id:...
+    let is_meant = |fields: &Vec<&str>| fields.get(2).and_then(|id| id.parse().ok()) == Some(id);
+    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    lines.find(is_meant)?.first().map(|name| (*name).to_owned())
 }
 
 /// Java's name for an architecture.
@@ -98,6 +108,13 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_named_by_its_number() {
+        let users = "root:x:0:0:root:/root:/bin/bash\n# none\nzoo:x:107:1:,,,:/var:/bin/sh\n";
+        assert_eq!(name_in(users, 107).as_deref(), Some("zoo"));
+        assert_eq!(name_in(users, 10), None);
+    }
     use crate::words::answer;
 
     #[test]

@@ -39,7 +39,7 @@ pub struct DirectoryOptions {
 pub struct DataDirectory {
     disk: Arc<dyn Disk>,
     layout: Layout,
-    _locks: Vec<Lock>,
+    locks: Vec<Lock>,
 }
 
 impl DataDirectory {
@@ -54,7 +54,7 @@ impl DataDirectory {
         layout.prepare(&RealDisk, options.autocreate).map_err(Error::of_directory)?;
         let locks: Result<_, _> = layout.dirs().map(Lock::take).collect();
         let locks = locks.map_err(Error::of_directory)?;
-        Ok(DataDirectory { disk: Arc::new(RealDisk), layout, _locks: locks })
+        Ok(DataDirectory { disk: Arc::new(RealDisk), layout, locks })
     }
 
     /// Opens directories on a disk of the caller's, which nobody else can reach: no lock is taken.
@@ -67,7 +67,7 @@ impl DataDirectory {
     ) -> Result<DataDirectory, Error> {
         let layout = Layout::new(&options.data_dir, &options.data_log_dir);
         layout.prepare(&*disk, options.autocreate)?;
-        Ok(DataDirectory { disk, layout, _locks: Vec::new() })
+        Ok(DataDirectory { disk, layout, locks: Vec::new() })
     }
 
     /// Where the files are.
@@ -85,7 +85,9 @@ impl DataDirectory {
         options: &RecoveryOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Recovered, Error> {
-        recover(&*self.disk, &self.layout, options, progress)
+        let recovered = recover(&*self.disk, &self.layout, options, progress)?;
+        self.locks.iter().for_each(Lock::keep);
+        Ok(recovered)
     }
 
     /// A writer of the log. There must never be two at once.
