@@ -109,9 +109,9 @@ fn respond<L: WatchLock>(
 ) -> Result<Option<usize>, ErrorCode> {
     let tree = &replica.tree;
     let mut taken = None;
-    let watch = |path: &str, wanted: bool, add: fn(&mut Watches, ConnId, &str)| {
+    let watch = |path: &str, wanted: bool, add: fn(&mut Watches, &Tree, ConnId, &str)| {
         if wanted {
-            replica.watches.with(|watches| add(watches, asker.conn, path));
+            replica.watches.with(|watches| add(watches, tree, asker.conn, path));
         }
     };
     match request {
@@ -163,7 +163,9 @@ fn respond<L: WatchLock>(
         ReadRequest::CheckWatches(ask) => check_watches(replica, asker, ask)?,
         ReadRequest::RemoveWatches(ask) => remove_watches(replica, asker, ask)?,
         ReadRequest::AddWatch(ask) => {
-            replica.watches.with(|watches| watches.watch_always(asker.conn, &ask.path, ask.mode));
+            replica.watches.with(|watches| {
+                watches.watch_always(tree, asker.conn, &ask.path, ask.mode);
+            });
             0i32.write(out);
         }
         ReadRequest::WhoAmI => who_am_i(asker, out),
@@ -236,7 +238,9 @@ fn check_watches<L: WatchLock>(
     asker: &Asker<'_>,
     ask: &CheckWatchesRequest<'_>,
 ) -> Result<(), ErrorCode> {
-    let found = replica.watches.with(|watches| watches.contains(asker.conn, &ask.path, ask.kind));
+    let found = replica
+        .watches
+        .with(|watches| watches.contains(&replica.tree, asker.conn, &ask.path, ask.kind));
     found.then_some(()).ok_or(ErrorCode::NoWatcher)
 }
 
@@ -245,7 +249,9 @@ fn remove_watches<L: WatchLock>(
     asker: &Asker<'_>,
     ask: &CheckWatchesRequest<'_>,
 ) -> Result<(), ErrorCode> {
-    let found = replica.watches.with(|watches| watches.remove(asker.conn, &ask.path, ask.kind));
+    let found = replica
+        .watches
+        .with(|watches| watches.remove(&replica.tree, asker.conn, &ask.path, ask.kind));
     found.then_some(()).ok_or(ErrorCode::NoWatcher)
 }
 
@@ -275,13 +281,13 @@ fn set_watches<L: WatchLock>(
             match tree.node(path) {
                 None => tell(EventType::NodeDeleted, path),
                 Some(node) if newer(node.stat().mzxid) => tell(EventType::NodeDataChanged, path),
-                Some(_) => watches.watch_data(conn, path),
+                Some(_) => watches.watch_data(tree, conn, path),
             }
         }
         for path in &set.exist {
             match tree.node(path) {
                 Some(_) => tell(EventType::NodeCreated, path),
-                None => watches.watch_data(conn, path),
+                None => watches.watch_data(tree, conn, path),
             }
         }
         for path in &set.child {
@@ -290,14 +296,14 @@ fn set_watches<L: WatchLock>(
                 Some(node) if newer(node.stat().pzxid) => {
                     tell(EventType::NodeChildrenChanged, path);
                 }
-                Some(_) => watches.watch_children(conn, path),
+                Some(_) => watches.watch_children(tree, conn, path),
             }
         }
         for path in &set.persistent {
-            watches.watch_always(conn, path, AddWatchMode::Persistent);
+            watches.watch_always(tree, conn, path, AddWatchMode::Persistent);
         }
         for path in &set.persistent_recursive {
-            watches.watch_always(conn, path, AddWatchMode::PersistentRecursive);
+            watches.watch_always(tree, conn, path, AddWatchMode::PersistentRecursive);
         }
     });
 }

@@ -299,10 +299,8 @@ fn watches_by_session(hub: &Hub) -> Vec<(SessionId, Vec<String>)> {
     let sessions = sessions_of(hub);
     let replica = hub.replica.read();
     node::WatchLock::with(&replica.watches, |watches| {
-        let named = watches.by_connection().filter_map(|(conn, paths)| {
-            Some((*sessions.get(&conn)?, paths.map(str::to_owned).collect()))
-        });
-        named.collect()
+        let named = watches.by_connection(&replica.tree);
+        named.filter_map(|(conn, paths)| Some((*sessions.get(&conn)?, paths))).collect()
     })
 }
 
@@ -310,9 +308,10 @@ fn watches_by_path(hub: &Hub) -> Vec<(String, Vec<SessionId>)> {
     let sessions = sessions_of(hub);
     let replica = hub.replica.read();
     node::WatchLock::with(&replica.watches, |watches| {
-        let named = watches.by_path().map(|(path, conns)| {
-            (path.to_owned(), conns.iter().filter_map(|conn| sessions.get(conn).copied()).collect())
-        });
-        named.collect()
+        let named = watches.by_path(&replica.tree);
+        let sessions = |conns: Vec<ConnId>| {
+            conns.iter().filter_map(|conn| sessions.get(conn).copied()).collect()
+        };
+        named.map(|(path, conns)| (path, sessions(conns))).collect()
     })
 }

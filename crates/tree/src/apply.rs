@@ -10,7 +10,7 @@ use wire::{
 use crate::acl_table::AclList;
 use crate::owner::{Owner, TTL_MS_MAX};
 use crate::quota;
-use crate::store::NodeId;
+use crate::store::{NodeId, Store};
 use crate::tree::{Tree, length, signed};
 
 /// What happened to a node.
@@ -25,7 +25,7 @@ pub enum ChangeKind {
 }
 
 /// A change that watches may fire for, with the ACLs that decide who may be told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Change<'a> {
     /// What happened.
     pub kind: ChangeKind,
@@ -37,6 +37,12 @@ pub struct Change<'a> {
     pub parent_acl: &'a [Acl<'static>],
     /// Length in bytes of the data that was written; 0 of a deleted node.
     pub data_bytes: usize,
+    /// Its place; of a deleted node the one that it had.
+    pub(crate) node: NodeId,
+    /// Its parent's place; the root's is its own.
+    pub(crate) parent: NodeId,
+    /// Where the places are.
+    pub(crate) store: &'a Store,
 }
 
 /// A node to be made, whichever of the four creates asks for it.
@@ -247,6 +253,9 @@ impl Tree {
             acl: self.acl_of(id),
             parent_acl: self.acl_of(parent_id),
             data_bytes: creation.data.map_or(0, <[u8]>::len),
+            node: id,
+            parent: parent_id,
+            store: &self.store,
         });
         Outcome::Created { path: path.clone(), stat, plain: creation.plain }
     }
@@ -288,6 +297,9 @@ impl Tree {
             acl: &acl,
             parent_acl: self.acl_of(parent_id),
             data_bytes: 0,
+            node: id,
+            parent: parent_id,
+            store: &self.store,
         });
         Outcome::Deleted
     }
@@ -331,6 +343,9 @@ impl Tree {
             acl: self.acl_of(id),
             parent_acl: self.acl_of(parent),
             data_bytes: set.data.map_or(0, <[u8]>::len),
+            node: id,
+            parent,
+            store: &self.store,
         });
         Outcome::Set(self.node_ref(id).stat())
     }

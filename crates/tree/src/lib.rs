@@ -29,6 +29,7 @@ mod record;
 mod store;
 mod tree;
 mod view;
+mod watch_table;
 mod watches;
 
 pub use acl_table::AclList;
@@ -43,4 +44,4 @@ pub use prepare::{Origin, Rules};
 pub use quota::Limits as QuotaLimits;
 pub use tree::{NodeRef, Tree};
 pub use view::{LoadError, Loader, NodeView, View, closed_acl};
-pub use watches::{ConnId, WatchKinds, WatchSummary, Watches};
+pub use watches::{ConnId, WatchSummary, Watches};

@@ -15,6 +15,7 @@ use core::hash::BuildHasher;
 
 use crate::acl_table::AclId;
 use crate::chunk::{CHUNK, Chunk, Content, Links, Node};
+use crate::watch_table::Subject;
 
 /// Parts of the index, so that growing one never moves all entries at once.
 const SHARDS: usize = 256;
@@ -28,6 +29,19 @@ impl NodeId {
     pub(crate) const ROOT: NodeId = NodeId(0);
     /// No node.
     pub(crate) const NONE: NodeId = NodeId(u32::MAX);
+    /// The last that a node may have.
+    const MAX: u32 = (1 << 31) - 1;
+
+    /// The node as something to be watched.
+    pub(crate) fn subject(self) -> Subject {
+        debug_assert!(self.0 <= Self::MAX, "fewer than 2^31 nodes");
+        Subject(self.0)
+    }
+
+    /// The node that is watched; none if the subject is a path without one.
+    pub(crate) fn of(subject: Subject) -> Option<NodeId> {
+        (subject.0 <= Self::MAX).then_some(NodeId(subject.0))
+    }
 
     fn chunk(self) -> usize {
         self.0 as usize / CHUNK
@@ -229,8 +243,8 @@ impl Store {
     fn place(&mut self, content: &Content<'_>, links: Links) -> NodeId {
         self.len += 1;
         let id = self.free.pop().unwrap_or_else(|| {
-            let fresh = u32::try_from(self.len - 1).expect("fewer than 2^32 nodes");
-            NodeId(fresh)
+            let fresh = u32::try_from(self.len - 1).ok().filter(|fresh| *fresh <= NodeId::MAX);
+            NodeId(fresh.expect("fewer than 2^31 nodes"))
         });
         if id.chunk() == self.chunks.0.len() {
             self.chunks.0.push(Arc::new(Chunk::new()));
