@@ -64,6 +64,14 @@ impl AclTable {
         AclId(id)
     }
 
+    /// Takes one more use of a list that is in use.
+    pub(crate) fn acquire_again(&mut self, id: AclId) -> AclId {
+        if let Some(Some(entry)) = self.entries.get_mut(id.0 as usize) {
+            entry.uses += 1;
+        }
+        id
+    }
+
     fn insert(&mut self, list: &[Acl<'_>]) -> u32 {
         let encoded: Box<[u8]> = self.scratch.as_slice().into();
         let entry = Entry {

@@ -11,7 +11,7 @@ use crate::acl_table::AclList;
 use crate::owner::{Owner, TTL_MS_MAX};
 use crate::quota;
 use crate::store::{NodeId, Store};
-use crate::tree::{Tree, length, signed};
+use crate::tree::{Newcomer, Tree, length, signed};
 
 /// What happened to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +226,8 @@ impl Tree {
         };
         // Only what a fuzzy snapshot already holds can be there: the ACL is made whole, and for
         // type 1, as in Java, the parent's stat.
-        if let Some(id) = self.store.find(path) {
+        let spot = self.store.spot(path);
+        if let Some(id) = spot.node {
             self.replace_acl(id, creation.acl);
             if creation.plain {
                 self.count_creation(parent_id, parent, creation.parent_cversion, header.zxid);
@@ -243,7 +244,9 @@ impl Tree {
             ephemeral_owner: creation.owner.write(),
             ..StatPersisted::default()
         };
-        let id = self.place(parent_id, path, creation.acl, creation.data, stat);
+        let acl = self.acls.acquire(creation.acl);
+        let newcomer = Newcomer { path, data: creation.data, acl, stat };
+        let id = self.place(parent_id, spot, &newcomer);
         // As it was created: a node that counts for a quota is written to at once.
         let stat = self.node_ref(id).stat();
         self.quota_after_create(parent, name, path, creation.data);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use base::{SessionId, Zxid};
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
+use hashbrown::hash_map::{Entry, EntryRef};
 use wire::{Acl, ErrorCode, Perms, StatPersisted};
 
 use crate::acl_table::AclList;
@@ -24,18 +25,22 @@ pub(crate) struct Pending {
     pub(crate) acl: AclList,
     pub(crate) digest_prefix: u32,
     pub(crate) data_len: i64,
+    /// What it adds to the digest as of the last change that was noted; 0 if it does not count.
+    pub(crate) counted: u64,
 }
 
 impl Pending {
-    fn of(node: NodeRef<'_>) -> Pending {
+    fn of(node: NodeRef<'_>, counts: bool) -> Pending {
+        let (prefix, stat) = (node.digest_prefix(), node.stat_persisted());
         Pending {
             zxid: Zxid::ZERO,
             exists: true,
-            stat: node.stat_persisted(),
+            stat,
             children: node.child_count(),
             acl: node.acl().clone(),
-            digest_prefix: node.digest_prefix(),
+            digest_prefix: prefix,
             data_len: node.data().map_or(0, length),
+            counted: if counts { digest::contribution(prefix, &stat) } else { 0 },
         }
     }
 }
@@ -108,14 +113,19 @@ impl Overlay {
             let Some((zxid, path)) = self.changes.pop_front() else {
                 return;
             };
-            if self.nodes.get(&path).is_some_and(|node| node.zxid == zxid) {
-                self.forget(&path);
+            let Entry::Occupied(entry) = self.nodes.entry(path) else { continue };
+            if entry.get().zxid == zxid {
+                let (path, node) = entry.remove_entry();
+                self.disown(&path, &node);
             }
         }
     }
 
-    fn forget(&mut self, path: &Path) -> Option<Pending> {
-        let node = self.nodes.remove(path)?;
+    /// A node that is forgotten or replaced belongs to nobody as far as `created` knows.
+    fn disown(&mut self, path: &Path, node: &Pending) {
+        if node.stat.ephemeral_owner == 0 {
+            return;
+        }
         let session = SessionId(node.stat.ephemeral_owner);
         if let Some(paths) = self.created.get_mut(&session) {
             paths.remove(path);
@@ -123,7 +133,13 @@ impl Overlay {
                 self.created.remove(&session);
             }
         }
-        Some(node)
+    }
+
+    fn own(&mut self, tree: &Tree, path: &Path, node: &Pending) {
+        let owner = Owner::read(node.stat.ephemeral_owner, tree.options.types);
+        if let (Owner::Session(session), true) = (owner, node.exists) {
+            self.created.entry(session).or_default().insert(path.clone());
+        }
     }
 
     /// The node at `path` as it will be.
@@ -132,40 +148,35 @@ impl Overlay {
         match self.nodes.get(path) {
             Some(node) if node.exists => Ok(node.clone()),
             Some(_) => Err(ErrorCode::NoNode),
-            None => tree.node(path).map(Pending::of).ok_or(ErrorCode::NoNode),
+            None => {
+                let settled = tree.node(path).ok_or(ErrorCode::NoNode)?;
+                Ok(Pending::of(settled, tree.digests(path)))
+            }
         }
     }
 
     /// Notes that the transaction `zxid` leaves the node at `path` so. The digest follows.
     pub(crate) fn change(&mut self, tree: &Tree, path: &str, zxid: Zxid, node: Pending) {
         let path = if path == "/" { "" } else { path };
-        let node = Pending { zxid, ..node };
-        if tree.digests(path) {
-            if let Ok(before) = self.node(tree, path) {
-                let gone = digest::contribution(before.digest_prefix, &before.stat);
-                self.digest = self.digest.wrapping_sub(gone);
+        let counts = node.exists && tree.digests(path);
+        let come = if counts { digest::contribution(node.digest_prefix, &node.stat) } else { 0 };
+        self.digest = self.digest.wrapping_sub(node.counted).wrapping_add(come);
+        let node = Pending { zxid, counted: come, ..node };
+        let is_owned = node.stat.ephemeral_owner != 0;
+        let (path, replaced) = match self.nodes.entry_ref(path) {
+            EntryRef::Occupied(mut entry) => {
+                (entry.key().clone(), Some(core::mem::replace(entry.get_mut(), node)))
             }
-            if node.exists {
-                let come = digest::contribution(node.digest_prefix, &node.stat);
-                self.digest = self.digest.wrapping_add(come);
-            }
-        }
-        let path: Path = match self.nodes.get_key_value(path) {
-            Some((known, _)) => known.clone(),
-            None => path.into(),
+            EntryRef::Vacant(entry) => (entry.insert_entry(node).key().clone(), None),
         };
-        let replaced = self.forget(&path);
-        self.undo.replaced.push((path.clone(), replaced));
         self.changes.push_back((zxid, path.clone()));
-        self.remember(tree, path, node);
-    }
-
-    fn remember(&mut self, tree: &Tree, path: Path, node: Pending) {
-        let owner = Owner::read(node.stat.ephemeral_owner, tree.options.types);
-        if let (Owner::Session(session), true) = (owner, node.exists) {
-            self.created.entry(session).or_default().insert(path.clone());
+        if let Some(before) = &replaced {
+            self.disown(&path, before);
         }
-        self.nodes.insert(path, node);
+        if let Some(node) = self.nodes.get(&path).filter(|_| is_owned).cloned() {
+            self.own(tree, &path, &node);
+        }
+        self.undo.replaced.push((path, replaced));
     }
 
     /// A request begins: from here on its changes can be taken back.
@@ -183,9 +194,12 @@ impl Overlay {
     /// Takes back what was changed since [`Overlay::begin`].
     pub(crate) fn take_back(&mut self, tree: &Tree) {
         while let Some((path, replaced)) = self.undo.replaced.pop() {
-            self.forget(&path);
+            if let Some(node) = self.nodes.remove(&path) {
+                self.disown(&path, &node);
+            }
             if let Some(node) = replaced {
-                self.remember(tree, path, node);
+                self.own(tree, &path, &node);
+                self.nodes.insert(path, node);
             }
         }
         self.changes.truncate(self.undo.changes_before);

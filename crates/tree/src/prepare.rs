@@ -242,6 +242,7 @@ impl Preparation<'_> {
             acl: overlay.keep_acl(&acl),
             digest_prefix: self.digest_prefix(&path, create.data),
             data_len,
+            counted: 0,
         };
         overlay.change(self.tree, parent_path, zxid, parent);
         overlay.change(self.tree, &path, zxid, node);

@@ -87,6 +87,13 @@ struct IndexEntry {
     id: NodeId,
 }
 
+/// A path as the index knows it, and the node there, if there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    hash: u32,
+    pub(crate) node: Option<NodeId>,
+}
+
 /// All nodes, found by path.
 pub(crate) struct Store {
     chunks: Chunks,
@@ -186,13 +193,18 @@ impl Store {
 
     /// The node at `path`; both `/` and the empty path name the root.
     pub(crate) fn find(&self, path: &str) -> Option<NodeId> {
+        self.spot(path).node
+    }
+
+    /// Where `path` is, or would be.
+    pub(crate) fn spot(&self, path: &str) -> Spot {
         if matches!(path, "" | "/") {
-            return Some(NodeId::ROOT);
+            return Spot { hash: 0, node: Some(NodeId::ROOT) };
         }
         let hash = self.hash(path);
         let table = &self.index[shard(hash)];
         let same = |entry: &IndexEntry| entry.hash == hash && self.is_at(entry.id, path);
-        table.find(spread(hash), same).map(|entry| entry.id)
+        Spot { hash, node: table.find(spread(hash), same).map(|entry| entry.id) }
     }
 
     /// Whether the names from the node up to the root spell `path`.
@@ -224,8 +236,9 @@ impl Store {
         names.iter().rev().fold(alloc::string::String::new(), |path, name| path + "/" + name)
     }
 
-    /// Places a node at `path` below `parent`. The path must be free.
-    pub(crate) fn insert(&mut self, parent: NodeId, path: &str, content: &Content<'_>) -> NodeId {
+    /// Places a node below `parent`, at a spot that is free.
+    pub(crate) fn insert(&mut self, parent: NodeId, spot: Spot, content: &Content<'_>) -> NodeId {
+        debug_assert_eq!(spot.node, None, "the spot is free");
         let sibling = self.node(parent).links().first_child;
         let id = self.place(content, Links { parent, next: sibling, ..Links::NONE });
         if sibling != NodeId::NONE {
@@ -234,7 +247,7 @@ impl Store {
         let above = self.links_mut(parent);
         above.first_child = id;
         above.children += 1;
-        let hash = self.hash(path);
+        let hash = spot.hash;
         let rehash = |entry: &IndexEntry| spread(entry.hash);
         self.index[shard(hash)].insert_unique(spread(hash), IndexEntry { hash, id }, rehash);
         id
@@ -325,7 +338,7 @@ mod tests {
             } else {
                 let name = std::format!("n{round}");
                 let child = std::format!("{path}/{name}");
-                store.insert(id, &child, &node(&name));
+                store.insert(id, store.spot(&child), &node(&name));
                 model.get_mut(&path).expect("parent").push(name);
                 model.insert(child, vec![]);
             }
@@ -346,8 +359,8 @@ mod tests {
     #[test]
     fn a_path_is_found_only_whole() {
         let mut store = Store::new(5, &node(""));
-        let a = store.insert(NodeId::ROOT, "/ab", &node("ab"));
-        store.insert(a, "/ab/c", &node("c"));
+        let a = store.insert(NodeId::ROOT, store.spot("/ab"), &node("ab"));
+        store.insert(a, store.spot("/ab/c"), &node("c"));
         assert!(store.find("/ab/c").is_some() && store.find("/").is_some());
         for absent in ["/b", "ab", "/ab/", "/ab//c", "c", "/c", "//", "/ab/c/"] {
             assert_eq!(store.find(absent), None, "{absent}");

@@ -13,7 +13,7 @@ use crate::digest;
 use crate::options::Options;
 use crate::owner::Owner;
 use crate::quota::{self, LimitedPaths};
-use crate::store::{NodeId, Store};
+use crate::store::{NodeId, Spot, Store};
 
 /// The nodes that are always there and cannot be deleted.
 pub(crate) const PROTECTED: [&str; 4] = ["/", "/zookeeper", quota::ROOT, CONFIG];
@@ -24,6 +24,16 @@ const CONFIG: &str = "/zookeeper/config";
 const DIGEST_LOG_INTERVAL: i64 = 128;
 /// How many noted digests are kept.
 const DIGEST_LOG_LEN: usize = 1024;
+
+/// A node to be placed.
+#[derive(Clone, Copy)]
+pub(crate) struct Newcomer<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) data: Option<&'a [u8]>,
+    /// A use of it that was taken.
+    pub(crate) acl: AclId,
+    pub(crate) stat: StatPersisted,
+}
 
 pub(crate) type IdSet = HashSet<NodeId, FixedState>;
 
@@ -52,10 +62,11 @@ impl Tree {
     pub fn new(options: Options) -> Tree {
         let mut tree = Tree::bare(options);
         let open = StatPersisted::default();
+        let read_only = tree.acls.acquire(Some(&[Acl::world(Perms::READ)]));
+        let zookeeper = tree.place_empty(NodeId::ROOT, "/zookeeper", AclId::OPEN, open);
+        tree.place_empty(zookeeper, quota::ROOT, AclId::OPEN, open);
         let config = StatPersisted { aversion: -1, ..open };
-        let zookeeper = tree.place(NodeId::ROOT, "/zookeeper", None, Some(b""), open);
-        tree.place(zookeeper, quota::ROOT, None, Some(b""), open);
-        tree.place(zookeeper, CONFIG, Some(&[Acl::world(Perms::READ)]), Some(b""), config);
+        tree.place_empty(zookeeper, CONFIG, read_only, config);
         tree
     }
 
@@ -207,23 +218,27 @@ impl Tree {
         NodeRef { tree: self, id }
     }
 
-    /// Adds a node below `parent`, without touching the parent's stat.
-    pub(crate) fn place(
+    fn place_empty(
         &mut self,
         parent: NodeId,
         path: &str,
-        acl: Option<&[Acl<'_>]>,
-        data: Option<&[u8]>,
+        acl: AclId,
         stat: StatPersisted,
     ) -> NodeId {
+        let spot = self.store.spot(path);
+        self.place(parent, spot, &Newcomer { path, data: Some(b""), acl, stat })
+    }
+
+    /// Adds a node below `parent`, without touching the parent's stat.
+    pub(crate) fn place(&mut self, parent: NodeId, spot: Spot, newcomer: &Newcomer<'_>) -> NodeId {
+        let Newcomer { path, data, acl, stat } = *newcomer;
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-        let acl = self.acls.acquire(acl);
         let digest_prefix = if self.digests(path) { digest::prefix(path, data) } else { 0 };
         if self.digests(path) {
             self.digest = self.digest.wrapping_add(digest::contribution(digest_prefix, &stat));
         }
         let content = Content { name, data, stat, acl, digest_prefix };
-        let id = self.store.insert(parent, path, &content);
+        let id = self.store.insert(parent, spot, &content);
         self.path_bytes += path.len();
         self.data_bytes += data.map_or(0, <[u8]>::len);
         match Owner::read(stat.ephemeral_owner, self.options.types) {

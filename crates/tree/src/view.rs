@@ -8,11 +8,11 @@ use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use wire::{Acl, StatPersisted};
 
-use crate::acl_table::AclList;
+use crate::acl_table::{AclId, AclList};
 use crate::options::Options;
 use crate::quota;
 use crate::store::{Chunks, NodeId};
-use crate::tree::Tree;
+use crate::tree::{Newcomer, Tree};
 
 /// A tree as it was at one transaction: what a snapshot is written from, while the tree goes on.
 ///
@@ -154,7 +154,8 @@ pub struct Loader {
     tree: Tree,
     /// The parent of the last node: usually the next one's too.
     parent: (String, NodeId),
-    acls: HashMap<i64, Vec<Acl<'static>>, FixedState>,
+    /// Lists by the snapshot's number: each is used once by this.
+    acls: HashMap<i64, AclId, FixedState>,
     closed: Vec<String>,
 }
 
@@ -177,8 +178,11 @@ impl Loader {
     }
 
     /// Adds an ACL under its number.
-    pub fn acl(&mut self, id: i64, list: Vec<Acl<'static>>) {
-        self.acls.insert(id, list);
+    pub fn acl(&mut self, id: i64, list: &[Acl<'static>]) {
+        let list = self.tree.acls.acquire(Some(list));
+        if let Some(before) = self.acls.insert(id, list) {
+            self.tree.acls.release(before);
+        }
     }
 
     /// Adds a node. The root has the empty path; every other comes after its parent.
@@ -196,24 +200,15 @@ impl Loader {
         acl_id: i64,
         stat: StatPersisted,
     ) -> Result<(), LoadError> {
-        let closed;
-        let acl = match (acl_id, self.acls.get(&acl_id)) {
-            (_, Some(list)) => Some(list.as_slice()),
-            (-1, None) => None,
-            (_, None) => {
-                self.closed.push(path.into());
-                closed = closed_acl();
-                Some(&closed[..])
-            }
-        };
         if path.is_empty() {
+            let acl = self.acl_of(path, acl_id);
             let tree = &mut self.tree;
-            let acl = tree.acls.acquire(acl);
             tree.store.set_acl(NodeId::ROOT, acl);
             tree.redata(NodeId::ROOT, "", data, |root| *root = stat);
             return Ok(());
         }
-        if self.tree.store.find(path).is_some() {
+        let spot = self.tree.store.spot(path);
+        if spot.node.is_some() {
             return Err(LoadError::Twice { path: path.into() });
         }
         let no_parent = || LoadError::NoParent { path: path.into() };
@@ -222,8 +217,22 @@ impl Loader {
             let id = self.tree.store.find(parent).ok_or_else(no_parent)?;
             self.parent = (parent.into(), id);
         }
-        self.tree.place(self.parent.1, path, acl, data, stat);
+        let acl = self.acl_of(path, acl_id);
+        self.tree.place(self.parent.1, spot, &Newcomer { path, data, acl, stat });
         Ok(())
+    }
+
+    /// Takes a use of the list with a snapshot's number.
+    fn acl_of(&mut self, path: &str, number: i64) -> AclId {
+        let acls = &mut self.tree.acls;
+        match (number, self.acls.get(&number)) {
+            (_, Some(id)) => acls.acquire_again(*id),
+            (-1, None) => AclId::OPEN,
+            (_, None) => {
+                self.closed.push(path.into());
+                acls.acquire(Some(&closed_acl()))
+            }
+        }
     }
 
     /// Nodes so far whose number has no ACL.
@@ -236,6 +245,7 @@ impl Loader {
     #[must_use]
     pub fn finish(mut self, last_zxid: Zxid) -> Tree {
         self.tree.last_zxid = last_zxid;
+        self.acls.drain().for_each(|(_, list)| self.tree.acls.release(list));
         for (subject, name) in self.quota_nodes() {
             match name {
                 quota::LIMITS => self.tree.limited.insert(&subject),

@@ -274,7 +274,7 @@ impl<'a, R: Record<'a>> Record<'a> for Option<Vec<R>> {
 }
 
 /// Decodes as Java does: what is not UTF-8 becomes U+FFFD, one for a whole encoded surrogate.
-fn text(bytes: &[u8]) -> Text<'_> {
+pub fn text(bytes: &[u8]) -> Text<'_> {
     match core::str::from_utf8(bytes) {
         Ok(valid) => Cow::Borrowed(valid),
         Err(_) => Cow::Owned(lossy(bytes)),

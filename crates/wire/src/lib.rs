@@ -29,7 +29,7 @@ pub use acl::{Acl, Id, Perms};
 pub use connect::{ConnectRequest, ConnectResponse, PASSWORD_LEN};
 pub use error_code::ErrorCode;
 pub use frame::{FrameError, Frames, begin_frame, end_frame};
-pub use jute::{Buffer, DecodeError, Limits, Reader, Record, Text};
+pub use jute::{Buffer, DecodeError, Limits, Reader, Record, Text, text};
 pub use multi::{MultiHeader, MultiResult, read_results};
 pub use op::OpCode;
 pub use password::{password_matches, session_password};

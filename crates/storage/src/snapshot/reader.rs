@@ -116,7 +116,7 @@ fn read_content<R: Read>(
     for _ in 0..source.int()? {
         let (id, list) = (source.long()?, read_acl(source)?);
         if let Some(loader) = &mut loader {
-            loader.acl(id, list);
+            loader.acl(id, &list);
         }
     }
     read_nodes(source, loader)?;

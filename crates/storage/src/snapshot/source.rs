@@ -1,13 +1,13 @@
 use std::io::{self, Read};
 
 use simd_adler32::Adler32;
-use wire::{Limits, Reader, Record, Text};
+use wire::Text;
 
 /// Read at once, in bytes.
 const BUFFER: usize = 256 << 10;
 
-/// Reads a snapshot's fields from a stream, summing up what was read. Holds one buffer and one
-/// field, whose memory grows only as its bytes arrive.
+/// Reads a snapshot's fields from a stream, summing up what was read. Holds one buffer, or the
+/// longest field with a buffer behind it: it grows only as bytes arrive.
 pub(crate) struct Source<R> {
     input: R,
     buffer: Vec<u8>,
@@ -18,7 +18,6 @@ pub(crate) struct Source<R> {
     sum: Adler32,
     /// Where the buffer starts in the stream.
     buffer_at: u64,
-    field: Vec<u8>,
 }
 
 /// Why a snapshot cannot be read: the system, or the bytes.
@@ -49,7 +48,6 @@ impl<R: Read> Source<R> {
             summed: 0,
             sum: Adler32::new(),
             buffer_at: 0,
-            field: Vec::new(),
         }
     }
 
@@ -87,48 +85,33 @@ impl<R: Read> Source<R> {
 
     /// A string; null is none.
     pub(crate) fn text(&mut self) -> Result<Option<Text<'_>>, Unreadable> {
-        self.field()?;
-        // No limit but the bytes that are there: they have all been read.
-        let unlimited = Limits::new(u32::MAX, 0);
-        let mut reader = Reader::new(&self.field, unlimited);
-        Record::read(&mut reader).map_err(|e: wire::DecodeError| Unreadable::Damaged(e.to_string()))
+        Ok(self.buffer()?.map(wire::text))
     }
 
     /// A buffer; null is none.
     pub(crate) fn buffer(&mut self) -> Result<Option<&[u8]>, Unreadable> {
-        let present = self.field()?;
-        Ok(present.then(|| &self.field[4..]))
+        let length = self.int()?;
+        if length == -1 {
+            return Ok(None);
+        }
+        let Ok(length) = usize::try_from(length) else {
+            let claim = format!("a field claims a length of {length}");
+            return Err(Unreadable::Damaged(claim));
+        };
+        while self.buffer.len() - self.read < length {
+            if !self.fill()? {
+                return Err(cut_short());
+            }
+        }
+        let at = self.read;
+        self.read += length;
+        Ok(Some(&self.buffer[at..self.read]))
     }
 
     /// Bytes left in the stream, counted up to `most` and a buffer's length.
     pub(crate) fn rest(&mut self, most: usize) -> Result<usize, Unreadable> {
         while self.buffer.len() - self.read < most && self.fill()? {}
         Ok(self.buffer.len() - self.read)
-    }
-
-    /// Reads a field with its length into `self.field`; false when it is null.
-    fn field(&mut self) -> Result<bool, Unreadable> {
-        let length = self.int()?;
-        self.field.clear();
-        self.field.extend_from_slice(&length.to_be_bytes());
-        if length == -1 {
-            return Ok(false);
-        }
-        let Ok(mut missing) = usize::try_from(length) else {
-            let claim = format!("a field claims a length of {length}");
-            return Err(Unreadable::Damaged(claim));
-        };
-        while missing > 0 {
-            let rest = &self.buffer[self.read..];
-            let taken = rest.len().min(missing);
-            self.field.extend_from_slice(&rest[..taken]);
-            self.read += taken;
-            missing -= taken;
-            if missing > 0 && !self.fill()? {
-                return Err(cut_short());
-            }
-        }
-        Ok(true)
     }
 
     /// Reads on, behind what is still unread; false at the end of the stream.
