@@ -297,7 +297,7 @@ fn a_view_stays_as_it_was() {
 
     let mut loader = tree::Loader::new(*server.tree.options());
     let later = server.tree.view();
-    later.acls().for_each(|(id, list)| loader.acl(id, list.to_vec()));
+    later.acls().for_each(|(id, list)| loader.acl(id, list));
     later.for_each_node(|node| loader.node(node.path, node.data, node.acl_id, node.stat)).unwrap();
     let loaded = loader.finish(later.last_zxid());
     assert_eq!(loaded.digest(), server.tree.digest());
