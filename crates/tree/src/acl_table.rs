@@ -11,7 +11,7 @@ pub type AclList = Arc<[Acl<'static>]>;
 
 /// Names a list in an [`AclTable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct AclId(u32);
+pub(crate) struct AclId(pub(crate) u32);
 
 impl AclId {
     /// No list was ever stored (-1 in snapshots): the node is open to all.

@@ -6,38 +6,18 @@
 //! - `garbage` is what of the heap no slot names.
 //! - A record's index names an entry of `large` that no other record names.
 
+use alloc::borrow::ToOwned;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use wire::StatPersisted;
 
 use crate::acl_table::AclId;
-use crate::record::{self, Elsewhere, Record};
-use crate::store::NodeId;
+use crate::record::{self, Elsewhere, Head, Links, Record};
 
 /// Nodes per chunk: what one write copies at most while a view is held, and what a view costs to
 /// take (one reference count per chunk).
 pub(crate) const CHUNK: usize = 32;
-
-/// A node's place in the tree.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Links {
-    pub(crate) parent: NodeId,
-    pub(crate) first_child: NodeId,
-    pub(crate) next: NodeId,
-    pub(crate) prev: NodeId,
-    pub(crate) children: u32,
-}
-
-impl Links {
-    pub(crate) const NONE: Links = Links {
-        parent: NodeId::NONE,
-        first_child: NodeId::NONE,
-        next: NodeId::NONE,
-        prev: NodeId::NONE,
-        children: 0,
-    };
-}
 
 /// What a node is made of beside its place.
 #[derive(Clone, Copy)]
@@ -46,27 +26,18 @@ pub(crate) struct Content<'a> {
     pub(crate) data: Option<&'a [u8]>,
     pub(crate) stat: StatPersisted,
     pub(crate) acl: AclId,
-    /// CRC-32 of path and data, what the digest keeps of them.
     pub(crate) digest_prefix: u32,
 }
 
-#[derive(Clone, Copy)]
-struct Slot {
-    links: Links,
-    acl: AclId,
-    digest_prefix: u32,
-    /// Where the record is in the heap. A free slot's has no length.
-    at: u16,
-    len: u16,
-}
-
-const FREE: Slot = Slot { links: Links::NONE, acl: AclId::OPEN, digest_prefix: 0, at: 0, len: 0 };
+/// The place of a record that is not there.
+const FREE: u16 = u16::MAX;
 
 #[derive(Clone)]
 pub(crate) struct Chunk {
-    slots: [Slot; CHUNK],
     /// The records, in no order, with gaps.
     heap: Vec<u8>,
+    /// Where the record of each slot is in the heap.
+    places: [u16; CHUNK],
     garbage: usize,
     taken: usize,
     /// Names and data of large nodes, one behind the other, shared with views.
@@ -77,24 +48,24 @@ pub(crate) struct Chunk {
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'a> {
     chunk: &'a Chunk,
-    slot: &'a Slot,
+    record: Record<'a>,
 }
 
 impl<'a> Node<'a> {
-    pub(crate) fn links(self) -> &'a Links {
-        &self.slot.links
+    pub(crate) fn links(self) -> Links {
+        self.record.links()
     }
 
     pub(crate) fn acl(self) -> AclId {
-        self.slot.acl
+        self.record.acl()
     }
 
     pub(crate) fn digest_prefix(self) -> u32 {
-        self.slot.digest_prefix
+        self.record.digest_prefix()
     }
 
     pub(crate) fn stat(self) -> StatPersisted {
-        self.record().stat()
+        self.record.stat()
     }
 
     pub(crate) fn name(self) -> &'a str {
@@ -103,17 +74,15 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn name_bytes(self) -> &'a [u8] {
-        let record = self.record();
-        match record.elsewhere() {
-            None => record.name(),
+        match self.record.elsewhere() {
+            None => self.record.name(),
             Some(elsewhere) => &self.chunk.large(elsewhere)[..elsewhere.name_len as usize],
         }
     }
 
     pub(crate) fn data(self) -> Option<&'a [u8]> {
-        let record = self.record();
-        match record.elsewhere() {
-            None => record.data(),
+        match self.record.elsewhere() {
+            None => self.record.data(),
             Some(elsewhere) => elsewhere
                 .has_data
                 .then(|| &self.chunk.large(elsewhere)[elsewhere.name_len as usize..]),
@@ -123,15 +92,11 @@ impl<'a> Node<'a> {
     pub(crate) fn data_len(self) -> usize {
         self.data().map_or(0, <[u8]>::len)
     }
-
-    fn record(self) -> Record<'a> {
-        Record(self.chunk.record(self.slot))
-    }
 }
 
 impl Chunk {
     pub(crate) fn new() -> Chunk {
-        Chunk { slots: [FREE; CHUNK], heap: Vec::new(), garbage: 0, taken: 0, large: Vec::new() }
+        Chunk { heap: Vec::new(), places: [FREE; CHUNK], garbage: 0, taken: 0, large: Vec::new() }
     }
 
     /// About what it takes in memory, without what is shared with its copies, in bytes.
@@ -142,27 +107,29 @@ impl Chunk {
     /// # Panics
     /// If the slot is free.
     pub(crate) fn node(&self, index: usize) -> Node<'_> {
-        let slot = &self.slots[index];
-        assert!(slot.len > 0, "links name live nodes");
-        Node { chunk: self, slot }
+        let record = self.record(index);
+        Node { chunk: self, record: Record(record.expect("links name live nodes")) }
     }
 
-    pub(crate) fn links_mut(&mut self, index: usize) -> &mut Links {
-        &mut self.slots[index].links
+    /// Changes the node's links.
+    pub(crate) fn relink(&mut self, index: usize, f: impl FnOnce(&mut Links)) {
+        let mut links = self.node(index).links();
+        f(&mut links);
+        record::overwrite_links(self.record_mut(index), &links);
     }
 
     /// Gives the node another ACL; returns the one that it had.
     pub(crate) fn set_acl(&mut self, index: usize, acl: AclId) -> AclId {
-        core::mem::replace(&mut self.slots[index].acl, acl)
+        let old = self.node(index).acl();
+        record::overwrite_acl(self.record_mut(index), acl);
+        old
     }
 
     /// Takes a free slot.
     pub(crate) fn insert(&mut self, index: usize, content: &Content<'_>, links: Links) {
-        let slot = &mut self.slots[index];
-        debug_assert_eq!(slot.len, 0, "the slot is free");
-        *slot = Slot { links, acl: content.acl, digest_prefix: content.digest_prefix, ..FREE };
+        debug_assert_eq!(self.places[index], FREE, "the slot is free");
         self.taken += 1;
-        self.write(index, content.name.as_bytes(), content.data, &content.stat);
+        self.write(index, links, content);
         if self.taken == CHUNK && self.heap.capacity() - self.heap.len() > self.heap.len() / 8 {
             self.heap.shrink_to_fit();
         }
@@ -171,8 +138,8 @@ impl Chunk {
     /// Frees a slot. Returns the bytes that a view goes on to keep.
     pub(crate) fn remove(&mut self, index: usize) -> usize {
         let retained = self.forget_large(index);
-        self.garbage += usize::from(self.slots[index].len);
-        self.slots[index] = FREE;
+        self.garbage += self.record(index).map_or(0, <[u8]>::len);
+        self.places[index] = FREE;
         self.taken -= 1;
         if self.taken == 0 {
             (self.heap, self.large, self.garbage) = (Vec::new(), Vec::new(), 0);
@@ -182,16 +149,14 @@ impl Chunk {
 
     /// Replaces the stat.
     pub(crate) fn set_stat(&mut self, index: usize, stat: &StatPersisted) {
-        let range = self.slots[index].range();
-        if record::overwrite_stat(&mut self.heap[range.clone()], stat) {
+        if record::overwrite_stat(self.record_mut(index), stat) {
             return;
         }
-        let old = self.heap[range].to_vec();
-        let old = Record(&old);
+        let old = self.node(index).record;
         let mut packed = Vec::with_capacity(old.0.len() + 60);
         match old.elsewhere() {
-            None => record::put_small(old.name(), old.data(), stat, &mut packed),
-            Some(elsewhere) => record::put_large(elsewhere, stat, &mut packed),
+            None => record::put_small(&old.head(), old.name(), old.data(), stat, &mut packed),
+            Some(elsewhere) => record::put_large(&old.head(), elsewhere, stat, &mut packed),
         }
         self.put(index, &packed);
     }
@@ -204,30 +169,34 @@ impl Chunk {
         stat: &StatPersisted,
         digest_prefix: u32,
     ) -> usize {
-        self.slots[index].digest_prefix = digest_prefix;
-        let range = self.slots[index].range();
-        if record::overwrite(&mut self.heap[range], data, stat) {
+        let record = self.record_mut(index);
+        record::overwrite_digest_prefix(record, digest_prefix);
+        if record::overwrite(record, data, stat) {
             return 0;
         }
-        let name = self.node(index).name_bytes().to_vec();
+        let node = self.node(index);
+        let (links, acl, name) = (node.links(), node.acl(), node.name().to_owned());
         let retained = self.forget_large(index);
-        self.write(index, &name, data, stat);
+        let content = Content { name: &name, data, stat: *stat, acl, digest_prefix };
+        self.write(index, links, &content);
         retained
     }
 
     /// Writes a record for a slot whose former one is of no use any more.
-    fn write(&mut self, index: usize, name: &[u8], data: Option<&[u8]>, stat: &StatPersisted) {
+    fn write(&mut self, index: usize, links: Links, content: &Content<'_>) {
+        let Content { name, data, stat, acl, digest_prefix } = content;
+        let (name, head) =
+            (name.as_bytes(), Head { links, acl: *acl, digest_prefix: *digest_prefix });
         let mut packed = Vec::with_capacity(record::RECORD_MAX);
-        if record::is_small(name, data) {
-            record::put_small(name, data, stat, &mut packed);
+        if record::is_small(name, *data) {
+            record::put_small(&head, name, *data, stat, &mut packed);
         } else {
-            let bytes = [name, data.unwrap_or_default()].concat().into();
             let elsewhere = Elsewhere {
-                index: self.keep_large(bytes),
+                index: self.keep_large([name, data.unwrap_or_default()].concat().into()),
                 name_len: u32::try_from(name.len()).expect("names are shorter than a frame"),
                 has_data: data.is_some(),
             };
-            record::put_large(elsewhere, stat, &mut packed);
+            record::put_large(&head, elsewhere, stat, &mut packed);
         }
         self.put(index, &packed);
     }
@@ -247,31 +216,35 @@ impl Chunk {
 
     /// Lets go of what the slot keeps outside the heap. Returns the bytes that a view still keeps.
     fn forget_large(&mut self, index: usize) -> usize {
-        let record = Record(self.record(&self.slots[index]));
-        let Some(elsewhere) = record.elsewhere() else { return 0 };
+        let Some(elsewhere) = self.node(index).record.elsewhere() else { return 0 };
         let bytes = self.large[usize::from(elsewhere.index)].take();
         bytes.filter(|bytes| Arc::strong_count(bytes) > 1).map_or(0, |bytes| bytes.len())
     }
 
-    fn record(&self, slot: &Slot) -> &[u8] {
-        &self.heap[slot.range()]
+    fn record(&self, index: usize) -> Option<&[u8]> {
+        let place = Some(self.places[index]).filter(|place| *place != FREE)?;
+        Some(record::record_at(&self.heap[usize::from(place)..]))
+    }
+
+    fn record_mut(&mut self, index: usize) -> &mut [u8] {
+        let len = self.record(index).map_or(0, <[u8]>::len);
+        let place = usize::from(self.places[index]);
+        &mut self.heap[place..place + len]
     }
 
     /// Puts a record where the slot's last one was, or at the end of the heap.
     fn put(&mut self, index: usize, record: &[u8]) {
-        let Slot { at, len, .. } = self.slots[index];
-        let (at, len) = (usize::from(at), usize::from(len));
+        let len = self.record(index).map_or(0, <[u8]>::len);
         if record.len() <= len {
-            self.heap[at..at + record.len()].copy_from_slice(record);
+            self.record_mut(index)[..record.len()].copy_from_slice(record);
             self.garbage += len - record.len();
-        } else {
-            self.slots[index].len = 0;
-            self.garbage += len;
-            self.make_room(record.len());
-            self.slots[index].at = short(self.heap.len());
-            self.heap.extend_from_slice(record);
+            return;
         }
-        self.slots[index].len = short(record.len());
+        self.places[index] = FREE;
+        self.garbage += len;
+        self.make_room(record.len());
+        self.places[index] = short(self.heap.len());
+        self.heap.extend_from_slice(record);
     }
 
     /// Sees that the heap takes so much more without growing.
@@ -294,19 +267,13 @@ impl Chunk {
     fn compact(&mut self, room: usize) {
         let kept = self.heap.len() - self.garbage;
         let mut heap = Vec::with_capacity(kept + room + kept / 16);
-        for slot in self.slots.iter_mut().filter(|slot| slot.len > 0) {
-            let range = slot.range();
-            slot.at = short(heap.len());
-            heap.extend_from_slice(&self.heap[range]);
+        for place in self.places.iter_mut().filter(|place| **place != FREE) {
+            let record = record::record_at(&self.heap[usize::from(*place)..]);
+            *place = short(heap.len());
+            heap.extend_from_slice(record);
         }
         self.heap = heap;
         self.garbage = 0;
-    }
-}
-
-impl Slot {
-    fn range(&self) -> core::ops::Range<usize> {
-        usize::from(self.at)..usize::from(self.at) + usize::from(self.len)
     }
 }
 
@@ -359,7 +326,8 @@ mod tests {
             let Some(expected) = expected else { continue };
             assert_eq!(&told(chunk, index), expected, "slot {index}");
         }
-        let named: usize = chunk.slots.iter().map(|slot| usize::from(slot.len)).sum();
+        let records = (0..CHUNK).filter_map(|index| chunk.record(index));
+        let named: usize = records.map(<[u8]>::len).sum();
         assert_eq!(chunk.heap.len(), named + chunk.garbage);
         let large = |told: &&Told| {
             let (name, data, _) = *told;
@@ -436,7 +404,7 @@ mod tests {
             let stat = StatPersisted { mzxid: Zxid(round), ..stat };
             chunk.set(7, Some(&[2; 100]), &stat, 0);
         }
-        assert!(chunk.heap.len() < CHUNK * 133 * 9 / 8, "{}", chunk.heap.len());
+        assert!(chunk.heap.len() < CHUNK * 163 * 9 / 8, "{}", chunk.heap.len());
     }
 
     #[test]

@@ -14,7 +14,8 @@ use wire::StatPersisted;
 use core::hash::BuildHasher;
 
 use crate::acl_table::AclId;
-use crate::chunk::{CHUNK, Chunk, Content, Links, Node};
+use crate::chunk::{CHUNK, Chunk, Content, Node};
+use crate::record::Links;
 use crate::watch_table::Subject;
 
 /// Parts of the index, so that growing one never moves all entries at once.
@@ -22,7 +23,7 @@ const SHARDS: usize = 256;
 
 /// Names a node's slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct NodeId(u32);
+pub(crate) struct NodeId(pub(crate) u32);
 
 impl NodeId {
     /// The root, always there.
@@ -166,8 +167,8 @@ impl Store {
         self.retain(retained);
     }
 
-    fn links_mut(&mut self, id: NodeId) -> &mut Links {
-        self.chunk_mut(id).links_mut(id.slot())
+    fn relink(&mut self, id: NodeId, f: impl FnOnce(&mut Links)) {
+        self.chunk_mut(id).relink(id.slot(), f);
     }
 
     /// The chunk, copied first if a view needs it as it is.
@@ -242,11 +243,12 @@ impl Store {
         let sibling = self.node(parent).links().first_child;
         let id = self.place(content, Links { parent, next: sibling, ..Links::NONE });
         if sibling != NodeId::NONE {
-            self.links_mut(sibling).prev = id;
+            self.relink(sibling, |links| links.prev = id);
         }
-        let above = self.links_mut(parent);
-        above.first_child = id;
-        above.children += 1;
+        self.relink(parent, |above| {
+            above.first_child = id;
+            above.children += 1;
+        });
         let hash = spot.hash;
         let rehash = |entry: &IndexEntry| spread(entry.hash);
         self.index[shard(hash)].insert_unique(spread(hash), IndexEntry { hash, id }, rehash);
@@ -271,20 +273,21 @@ impl Store {
         let hash = self.hash(path);
         let found = self.index[shard(hash)].find_entry(spread(hash), |entry| entry.id == id);
         found.expect("every live node is in the index").remove();
-        let links = *self.node(id).links();
+        let links = self.node(id).links();
         let retained = self.chunk_mut(id).remove(id.slot());
         self.retain(retained);
         if links.prev != NodeId::NONE {
-            self.links_mut(links.prev).next = links.next;
+            self.relink(links.prev, |before| before.next = links.next);
         }
         if links.next != NodeId::NONE {
-            self.links_mut(links.next).prev = links.prev;
+            self.relink(links.next, |behind| behind.prev = links.prev);
         }
-        let above = self.links_mut(links.parent);
-        above.children -= 1;
-        if above.first_child == id {
-            above.first_child = links.next;
-        }
+        self.relink(links.parent, |above| {
+            above.children -= 1;
+            if above.first_child == id {
+                above.first_child = links.next;
+            }
+        });
         self.free.push(id);
         self.len -= 1;
     }
