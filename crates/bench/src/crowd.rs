@@ -37,6 +37,11 @@ pub(crate) trait Errand {
 
     /// Whether all is done.
     fn is_done(&self) -> bool;
+
+    /// How long to rest before looking for messages again.
+    fn rest(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// An errand with nothing to do.
@@ -200,6 +205,9 @@ impl Crowd {
         }
         let mut last_heard = Instant::now();
         while !errand.is_done() {
+            if !errand.rest().is_zero() {
+                std::thread::sleep(errand.rest());
+            }
             self.wait()?;
             if self.take_events(errand)? {
                 last_heard = Instant::now();

@@ -99,17 +99,12 @@ impl<'a> Measure<'a> {
         self.next_second
     }
 
-    /// Counts a reply that came `now`. `counted_at` decides whether it falls into the measured time.
+    /// Counts a reply that came `now`. In an open loop (`by_due`) all that was due before the end counts, however late its reply:
+    /// to leave out what is late would be to leave out the worst.
     #[inline]
-    pub(crate) fn record(
-        &mut self,
-        kind: usize,
-        since: Instant,
-        counted_at: Instant,
-        now: Instant,
-    ) {
+    pub(crate) fn record(&mut self, kind: usize, since: Instant, now: Instant, by_due: bool) {
         self.last = now;
-        if counted_at < self.begin || self.is_over(counted_at) {
+        if now < self.begin || self.is_over(if by_due { since } else { now }) {
             return;
         }
         if self.kinds.len() <= kind {
@@ -203,7 +198,7 @@ mod tests {
         for at in replies {
             let now = start + ms(*at);
             measure.tick(now);
-            measure.record(1, now - ms(1), now, now);
+            measure.record(1, now - ms(1), now, false);
         }
         (measure.finish(0), told)
     }
@@ -214,6 +209,19 @@ mod tests {
         assert_eq!(measured.by_kind[1].as_ref().unwrap().len(), 2);
         assert!(measured.by_kind[0].is_none());
         assert_eq!(measured.elapsed, ms(2000));
+    }
+
+    #[test]
+    fn what_was_due_before_the_end_counts_however_late_it_is() {
+        let start = Instant::now();
+        let mut watch = |_: &Moment| ();
+        let end = Some(start + ms(1000));
+        let mut measure = Measure::new("measuring", start, end, &mut watch);
+        measure.record(0, start + ms(999), start + ms(5000), true);
+        measure.record(0, start + ms(1000), start + ms(5000), true);
+        let measured = measure.finish(0);
+        let latency_us = measured.by_kind[0].as_ref().unwrap();
+        assert_eq!((latency_us.len(), latency_us.max() / 1_000_000), (1, 4));
     }
 
     #[test]

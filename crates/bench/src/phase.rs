@@ -191,8 +191,8 @@ impl<'a, P: Plan> Phase<'a, P> {
             };
             self.unanswered -= 1;
             self.last_heard = now;
-            let counted_at = if self.open_loop.is_some() { reply.since } else { now };
-            self.measure.record(self.plan.kind(&reply.tag), reply.since, counted_at, now);
+            let kind = self.plan.kind(&reply.tag);
+            self.measure.record(kind, reply.since, now, self.open_loop.is_some());
             self.plan.answer(index, reply)?;
         }
         if self.open_loop.is_none() {

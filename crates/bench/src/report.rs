@@ -7,6 +7,9 @@ use serde::Serialize;
 use crate::measure::{Measured, new_histogram};
 use crate::mix::Operation;
 
+/// Width of the column of names.
+const NAME_COLUMNS: usize = 24;
+
 /// What a load measured after its warm-up.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -82,7 +85,13 @@ impl Report {
     /// A heading, a line, and if the load was mixed a line for each operation; and what an open loop could not send.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut table = format!("{}\n{}\n", Self::heading(), self.row());
+        // A long name has a line of its own, so that the figures stay under their heading.
+        let mut table = if self.name.len() > NAME_COLUMNS {
+            let total = row("", self.operations_per_second(), &self.latency_us);
+            format!("{}\n{}\n{total}\n", Self::heading(), self.name)
+        } else {
+            format!("{}\n{}\n", Self::heading(), self.row())
+        };
         if self.by_operation.len() > 1 {
             for (operation, latency_us) in &self.by_operation {
                 let per_second = rate(latency_us.len(), self.elapsed);
@@ -105,7 +114,7 @@ impl Report {
     #[must_use]
     pub fn heading() -> String {
         format!(
-            "{:<24} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}  latency in us",
+            "{:<NAME_COLUMNS$} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}  latency in us",
             "load", "ops/s", "min", "p50", "p90", "p99", "p99.9", "max"
         )
     }
@@ -181,7 +190,9 @@ fn rate(operations: u64, elapsed: Duration) -> f64 {
 
 pub(crate) fn row(name: &str, per_second: f64, latency_us: &Histogram<u64>) -> String {
     let Latency { min, p50, p90, p99, p99_9, max, .. } = Latency::of(latency_us);
-    format!("{name:<24} {per_second:>10.0} {min:>8} {p50:>8} {p90:>8} {p99:>8} {p99_9:>8} {max:>8}")
+    format!(
+        "{name:<NAME_COLUMNS$} {per_second:>10.0} {min:>8} {p50:>8} {p90:>8} {p99:>8} {p99_9:>8} {max:>8}"
+    )
 }
 
 #[cfg(test)]
@@ -217,6 +228,15 @@ mod tests {
         let table = report(&[Operation::Get, Operation::Set]).table();
         let names: Vec<_> = table.lines().map(|line| line[..24].trim_end()).collect();
         assert_eq!(names, ["load", "get 32x16", "  get", "  set"]);
+    }
+
+    #[test]
+    fn a_long_name_moves_no_figure() {
+        let name = "get=90,set=10 32x128 at 50000/s".to_owned();
+        let table = Report { name: name.clone(), ..report(&[Operation::Get]) }.table();
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(lines[1], name);
+        assert_eq!(&lines[2][..35], format!("{:>35}", 2000));
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn sessions_that_are_refused_are_counted() {
 #[test]
 fn watches_are_registered_everywhere() {
     let null = Null::start();
-    for (place, sessions) in [(Place::OnePath, 30), (Place::Spread, 4)] {
+    for (place, sessions) in [(Place::OnePath, 30), (Place::Spread, 4), (Place::Missing, 1)] {
         let watches = Watches { target: null.target(), count: 30, place, sessions };
         let watching = bench::register_watches(&watches, &mut quiet()).unwrap();
         assert_eq!(watching.report.watches, 30);
