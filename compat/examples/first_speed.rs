@@ -6,24 +6,24 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
-use bench::{Limit, Load, Workload};
+use bench::{Limit, Load, Mix, Operation, Target};
 use compat::{Kind, Release, Server, Settings};
 
 /// What is measured, and the ratio that it is to reach.
-const ROWS: [(Workload, f64); 2] = [(Workload::Get, 5.0), (Workload::Set, 3.0)];
+const ROWS: [(Operation, f64); 2] = [(Operation::Get, 5.0), (Operation::Set, 3.0)];
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let rounds: usize = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let seconds: u64 = arguments.next().map_or(Ok(5), |text| text.parse())?;
-    for (workload, goal) in ROWS {
+    for (operation, goal) in ROWS {
         let (mut ours, mut java) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            java.push(measure(&Kind::Java(Release::V3_9), workload, seconds)?);
-            ours.push(measure(&Kind::rookeeper(), workload, seconds)?);
+            java.push(measure(&Kind::Java(Release::V3_9), operation, seconds)?);
+            ours.push(measure(&Kind::rookeeper(), operation, seconds)?);
         }
         let ratios: Vec<f64> = ours.iter().zip(&java).map(|(ours, java)| ours / java).collect();
-        println!("{workload} 32x16, {rounds} rounds of {seconds} s, in turn");
+        println!("{} 32x16, {rounds} rounds of {seconds} s, in turn", operation.name());
         println!("  Apache ZooKeeper 3.9  {}", spread(&java, "/s"));
         println!("  Rookeeper             {}", spread(&ours, "/s"));
         println!("  ratio                 {} (goal {goal}x)", spread(&ratios, "x"));
@@ -32,14 +32,14 @@ fn main() -> Result<()> {
 }
 
 /// Operations per second on a fresh server of this kind.
-fn measure(kind: &Kind, workload: Workload, seconds: u64) -> Result<f64> {
+fn measure(kind: &Kind, operation: Operation, seconds: u64) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let settings = Settings { jvm: vec!["-Xmx4g".into()], ..Settings::new(folder.path()) };
     let server = Server::start(kind.clone(), &settings)?;
     let address: SocketAddr = server.addr();
     let load = Load {
-        server: address,
-        workload,
+        target: Target::one(address),
+        mix: Mix::only(operation),
         connections: 32,
         outstanding: 16,
         limit: Limit::Time(Duration::from_secs(seconds)),

@@ -5,74 +5,134 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
+use crate::decoder::Decoder;
+use crate::encoder::Encoder;
 use crate::error::BenchError;
-use crate::frame::{Decoder, Encoder, FRAME_HEADER_BYTES, Operation, first_frame};
+use crate::frame::{EVENT_XID, PING_XID, REPLY_HEADER_BYTES, code, opcode};
+use crate::input::{Input, READ_BYTES_MAX};
 
-/// Asked of the server; far longer than any pause of a busy connection, so that no pings are needed.
+/// Asked of the server; far longer than any pause of a busy connection, so that it needs no pings.
 const SESSION_TIMEOUT_MS: i32 = 30_000;
-/// Read from a socket at once; a reply longer than this grows the buffer only as its bytes come in.
-const READ_BYTES: usize = 64 * 1024;
+/// Read at once from the socket of a session in a crowd.
+const IDLE_READ_BYTES: usize = 512;
 
 /// A request without a reply.
 #[derive(Debug)]
-struct Outstanding {
+struct Outstanding<T> {
     xid: i32,
-    operation: Operation,
-    sent: Instant,
+    since: Instant,
+    tag: T,
 }
 
-/// One checked reply.
-pub(crate) struct Reply<'a> {
-    /// The body, already checked for its operation.
-    pub(crate) body: &'a [u8],
-    /// When the request was encoded.
-    pub(crate) sent: Instant,
+/// What a server sends.
+pub(crate) enum Message<'a, T> {
+    /// The answer to the oldest request.
+    Reply(Reply<'a, T>),
+    /// A watch fired: type, state and path.
+    Event(Decoder<'a>),
+    /// The answer to a ping.
+    Pong,
 }
 
-/// One session on its own socket: `mio`'s under load, a blocking one for single requests.
-pub(crate) struct Connection<S = TcpStream> {
+/// The answer to a request. Its xid and zxid are checked, its error code and body are not.
+pub(crate) struct Reply<'a, T> {
+    /// What the sender attached to the request.
+    pub(crate) tag: T,
+    /// The time from which the latency counts.
+    pub(crate) since: Instant,
+    /// Zero, or an error code.
+    pub(crate) code: i32,
+    pub(crate) body: Decoder<'a>,
+}
+
+impl<T> Reply<'_, T> {
+    /// An error if the server answered with one.
+    #[inline]
+    pub(crate) fn succeeded(&self, operation: &'static str) -> Result<(), BenchError> {
+        if self.code == code::OK {
+            Ok(())
+        } else {
+            Err(BenchError::Code { operation, code: self.code })
+        }
+    }
+}
+
+/// One session on its own socket: `mio`'s under load, a blocking one for single requests. `T` is what is remembered of a request
+/// until its reply comes.
+pub(crate) struct Connection<T, S = TcpStream> {
     socket: S,
     input: Input,
     output: Vec<u8>,
-    outstanding: VecDeque<Outstanding>,
+    outstanding: VecDeque<Outstanding<T>>,
     last_xid: i32,
     last_zxid: i64,
-    value_bytes: usize,
+    session_timeout: Duration,
+    end: End,
 }
 
-impl Connection<std::net::TcpStream> {
+/// How far a session's end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Far,
+    /// closeSession was sent with this xid.
+    Asked(i32),
+    Over,
+}
+
+impl<T> Connection<T, std::net::TcpStream> {
     /// Connects and opens a session, blocking for at most `patience` per step.
-    pub(crate) fn open(
-        server: SocketAddr,
-        value_bytes: usize,
-        patience: Duration,
-    ) -> Result<Self, BenchError> {
-        let mut socket = std::net::TcpStream::connect_timeout(&server, patience)?;
+    pub(crate) fn open(server: SocketAddr, patience: Duration) -> Result<Self, BenchError> {
+        let socket = std::net::TcpStream::connect_timeout(&server, patience)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(patience))?;
         socket.set_write_timeout(Some(patience))?;
-        shake_hands(&mut socket, patience)?;
-        Ok(Self::over(socket, value_bytes))
+        let mut connection = Self::over(socket, READ_BYTES_MAX);
+        connection.greet();
+        connection.flush()?;
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            connection.receive()?;
+            if connection.granted()? {
+                return Ok(connection);
+            }
+        }
+        Err(BenchError::Silent(patience))
     }
 
-    /// Gives a fresh session to an event loop.
-    pub(crate) fn into_nonblocking(self) -> Result<Connection, BenchError> {
+    /// Gives a session to an event loop.
+    pub(crate) fn into_nonblocking(self) -> Result<Connection<T>, BenchError> {
         self.socket.set_nonblocking(true)?;
-        Ok(Connection::over(TcpStream::from_std(self.socket), self.value_bytes))
+        Ok(Connection {
+            socket: TcpStream::from_std(self.socket),
+            input: self.input,
+            output: self.output,
+            outstanding: self.outstanding,
+            last_xid: self.last_xid,
+            last_zxid: self.last_zxid,
+            session_timeout: self.session_timeout,
+            end: self.end,
+        })
     }
 }
 
-impl<S: Read + Write> Connection<S> {
-    /// A session just granted.
-    fn over(socket: S, value_bytes: usize) -> Self {
+impl<T> Connection<T> {
+    /// Begins to connect; the session is asked for with [`greet`](Self::greet).
+    pub(crate) fn begin(server: SocketAddr) -> io::Result<Self> {
+        Ok(Self::over(TcpStream::connect(server)?, IDLE_READ_BYTES))
+    }
+}
+
+impl<T, S: Read + Write> Connection<T, S> {
+    fn over(socket: S, read_bytes: usize) -> Self {
         Self {
             socket,
-            input: Input::default(),
+            input: Input::new(read_bytes),
             output: Vec::new(),
             outstanding: VecDeque::new(),
             last_xid: 0,
             last_zxid: 0,
-            value_bytes,
+            session_timeout: Duration::ZERO,
+            end: End::Far,
         }
     }
 
@@ -80,24 +140,85 @@ impl<S: Read + Write> Connection<S> {
         &mut self.socket
     }
 
+    #[inline]
     pub(crate) fn outstanding(&self) -> usize {
         self.outstanding.len()
     }
 
-    /// Queues a request; `encode` is given its xid.
-    pub(crate) fn request(
-        &mut self,
-        operation: Operation,
-        sent: Instant,
-        encode: impl FnOnce(Encoder<'_>, i32),
-    ) {
-        // The Java client wraps round to 1 as well.
-        self.last_xid = self.last_xid.checked_add(1).unwrap_or(1);
-        encode(Encoder::new(&mut self.output), self.last_xid);
-        self.outstanding.push_back(Outstanding { xid: self.last_xid, operation, sent });
+    /// What the server granted.
+    pub(crate) fn session_timeout(&self) -> Duration {
+        self.session_timeout
     }
 
-    /// Sends as much of the queued requests as the socket takes.
+    /// Queues the request for a session.
+    pub(crate) fn greet(&mut self) {
+        Encoder::new(&mut self.output).connect(SESSION_TIMEOUT_MS);
+    }
+
+    /// Whether the answer to [`greet`](Self::greet) has come.
+    pub(crate) fn granted(&mut self) -> Result<bool, BenchError> {
+        let Some(payload) = self.input.next_frame()? else {
+            return Ok(false);
+        };
+        let timeout_ms = Decoder::new(payload, "connect response").connect_response()?;
+        self.session_timeout = Duration::from_millis(timeout_ms.into());
+        Ok(true)
+    }
+
+    /// Queues a request; `body` writes what follows its header.
+    #[inline]
+    pub(crate) fn request(
+        &mut self,
+        opcode: i32,
+        tag: T,
+        since: Instant,
+        body: impl FnOnce(&mut Encoder<'_>),
+    ) {
+        let xid = self.next_xid();
+        Encoder::new(&mut self.output).request(xid, opcode, body);
+        self.outstanding.push_back(Outstanding { xid, since, tag });
+    }
+
+    /// Queues the end of the session. Nothing may be outstanding, and nothing can be asked any more.
+    pub(crate) fn request_end(&mut self) {
+        let xid = self.next_xid();
+        Encoder::new(&mut self.output).request(xid, opcode::CLOSE, |_| ());
+        self.end = End::Asked(xid);
+    }
+
+    /// Reads the answer to [`request_end`](Self::request_end), if it is there.
+    pub(crate) fn read_end(&mut self) -> Result<(), BenchError> {
+        while let (End::Asked(expected), Some(payload)) = (self.end, self.input.next_frame()?) {
+            let header = Decoder::new(payload, "reply").reply_header()?;
+            match header.xid {
+                EVENT_XID | PING_XID => {}
+                xid if xid != expected => return Err(BenchError::Order { expected, found: xid }),
+                _ if header.code != code::OK => {
+                    return Err(BenchError::Code { operation: "closeSession", code: header.code });
+                }
+                _ => self.end = End::Over,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the server has confirmed the session's end.
+    pub(crate) fn ended(&self) -> bool {
+        self.end == End::Over
+    }
+
+    fn next_xid(&mut self) -> i32 {
+        // The Java client wraps round to 1 as well.
+        self.last_xid = self.last_xid.checked_add(1).unwrap_or(1);
+        self.last_xid
+    }
+
+    /// Queues a ping.
+    pub(crate) fn ping(&mut self) {
+        Encoder::new(&mut self.output).ping();
+    }
+
+    /// Sends as much of what is queued as the socket takes.
     pub(crate) fn flush(&mut self) -> Result<(), BenchError> {
         let mut sent = 0;
         while sent < self.output.len() {
@@ -113,7 +234,7 @@ impl<S: Read + Write> Connection<S> {
         Ok(())
     }
 
-    /// Takes in what the socket has; the replies are then read with [`next_reply`](Self::next_reply).
+    /// Takes in what the socket has; it is then read with [`next_message`](Self::next_message).
     pub(crate) fn receive(&mut self) -> Result<(), BenchError> {
         match self.input.fill(&mut self.socket) {
             Ok(true) => Ok(()),
@@ -122,31 +243,30 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// The next whole reply, checked against the request that it must belong to.
-    pub(crate) fn next_reply(&mut self) -> Result<Option<Reply<'_>>, BenchError> {
+    /// The next whole message. A reply is checked against the oldest request, which it must belong to.
+    #[inline]
+    pub(crate) fn next_message(&mut self) -> Result<Option<Message<'_, T>>, BenchError> {
         let Some(payload) = self.input.next_frame()? else {
             return Ok(None);
         };
-        let mut decoder = Decoder::new(payload, "reply");
-        let header = decoder.reply_header()?;
+        let header = Decoder::new(payload, "reply").reply_header()?;
+        let body = Decoder::new(&payload[REPLY_HEADER_BYTES..], "reply");
+        match header.xid {
+            EVENT_XID => return Ok(Some(Message::Event(body))),
+            PING_XID => return Ok(Some(Message::Pong)),
+            _ => {}
+        }
         let request =
             self.outstanding.pop_front().ok_or(BenchError::Unasked { found: header.xid })?;
         if header.xid != request.xid {
             return Err(BenchError::Order { expected: request.xid, found: header.xid });
         }
-        if header.code != 0 {
-            return Err(BenchError::Code {
-                operation: request.operation.name(),
-                code: header.code,
-            });
-        }
         if header.zxid < self.last_zxid {
             return Err(BenchError::ZxidFell { before: self.last_zxid, after: header.zxid });
         }
         self.last_zxid = header.zxid;
-        let body = &payload[16..];
-        decoder.body(request.operation, self.value_bytes)?;
-        Ok(Some(Reply { body, sent: request.sent }))
+        let (tag, since) = (request.tag, request.since);
+        Ok(Some(Message::Reply(Reply { tag, since, code: header.code, body })))
     }
 
     fn closed(&self) -> BenchError {
@@ -154,94 +274,21 @@ impl<S: Read + Write> Connection<S> {
     }
 }
 
-/// Opens a session on a socket that still blocks, up to `patience` as set on it.
-fn shake_hands(socket: &mut std::net::TcpStream, patience: Duration) -> Result<(), BenchError> {
-    let mut request = Vec::new();
-    Encoder::new(&mut request).connect(SESSION_TIMEOUT_MS);
-    socket.write_all(&request)?;
-    let mut input = Input::default();
-    loop {
-        if let Some(payload) = input.next_frame()? {
-            return Decoder::new(payload, "connect response").connect_response();
-        }
-        match input.fill_once(socket)? {
-            None => return Err(BenchError::Silent(patience)),
-            Some(0) => return Err(BenchError::Closed { outstanding: 0 }),
-            Some(_) => {}
-        }
-    }
-}
-
-/// Bytes received, and how far frames were taken from them.
-#[derive(Default)]
-struct Input {
-    bytes: Vec<u8>,
-    filled: usize,
-    taken: usize,
-}
-
-impl Input {
-    /// Reads until the socket is empty; `false` at its end.
-    fn fill(&mut self, socket: &mut impl Read) -> io::Result<bool> {
-        loop {
-            match self.fill_once(socket)? {
-                Some(0) => return Ok(false),
-                // A read that leaves room found the end of what there was, and epoll tells of everything later: no second
-                // call is needed to hear "would block".
-                Some(_) if self.filled < self.bytes.len() => return Ok(true),
-                Some(_) => {}
-                None => return Ok(true),
-            }
-        }
-    }
-
-    /// One read; `None` when the socket would block.
-    fn fill_once(&mut self, socket: &mut impl Read) -> io::Result<Option<usize>> {
-        self.make_room();
-        match socket.read(&mut self.bytes[self.filled..]) {
-            Ok(count) => {
-                self.filled += count;
-                Ok(Some(count))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => self.fill_once(socket),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn make_room(&mut self) {
-        self.bytes.copy_within(self.taken..self.filled, 0);
-        self.filled -= self.taken;
-        self.taken = 0;
-        if self.bytes.len() - self.filled < READ_BYTES / 2 {
-            self.bytes.resize(self.filled + READ_BYTES, 0);
-        }
-    }
-
-    fn next_frame(&mut self) -> Result<Option<&[u8]>, BenchError> {
-        let unread = &self.bytes[self.taken..self.filled];
-        let frame = first_frame(unread)?;
-        self.taken += frame.map_or(0, |payload| FRAME_HEADER_BYTES + payload.len());
-        Ok(frame)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoder::text;
 
-    /// Gives its chunks one read at a time, then blocks.
-    struct Chunks(VecDeque<Vec<u8>>);
+    /// A peer that has sent these bytes and takes any.
+    struct Peer(io::Cursor<Vec<u8>>);
 
-    impl Read for Chunks {
+    impl Read for Peer {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let chunk = self.0.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-            buffer[..chunk.len()].copy_from_slice(&chunk);
-            Ok(chunk.len())
+            self.0.read(buffer)
         }
     }
 
-    impl Write for Chunks {
+    impl Write for Peer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len())
         }
@@ -252,7 +299,7 @@ mod tests {
     }
 
     /// Sends two deletes, then reads `replies`, each an (xid, zxid, error code).
-    fn after_two_deletes(replies: &[(i32, i64, i32)]) -> Result<(), BenchError> {
+    fn after_two_deletes(replies: &[(i32, i64, i32)]) -> Result<usize, BenchError> {
         let mut stream = Vec::new();
         for (xid, zxid, code) in replies {
             stream.extend_from_slice(&16_i32.to_be_bytes());
@@ -260,22 +307,28 @@ mod tests {
             stream.extend_from_slice(&zxid.to_be_bytes());
             stream.extend_from_slice(&code.to_be_bytes());
         }
-        let mut connection = Connection::over(Chunks([stream].into()), 0);
+        let mut connection = Connection::over(Peer(io::Cursor::new(stream)), IDLE_READ_BYTES);
         for _ in 0..2 {
-            connection.request(Operation::Delete, Instant::now(), |mut encoder, xid| {
-                encoder.delete(xid, "/a")
-            });
+            connection.request(opcode::DELETE, (), Instant::now(), |e| e.any_version(text("/a")));
         }
         connection.flush()?;
         connection.receive()?;
-        while connection.next_reply()?.is_some() {}
-        assert_eq!(connection.outstanding(), 0);
-        Ok(())
+        while let Some(message) = connection.next_message()? {
+            if let Message::Reply(reply) = message {
+                reply.succeeded("delete")?;
+            }
+        }
+        Ok(connection.outstanding())
     }
 
     #[test]
     fn replies_in_order_pass() {
-        after_two_deletes(&[(1, 5, 0), (2, 5, 0)]).unwrap();
+        assert_eq!(after_two_deletes(&[(1, 5, 0), (2, 5, 0)]).unwrap(), 0);
+    }
+
+    #[test]
+    fn pings_and_events_answer_no_request() {
+        assert_eq!(after_two_deletes(&[(-2, 5, 0), (1, 5, 0), (-1, -1, 0)]).unwrap(), 1);
     }
 
     #[test]
@@ -303,39 +356,5 @@ mod tests {
             matches!(found, Err(BenchError::Code { operation: "delete", code: -101 })),
             "{found:?}"
         );
-    }
-
-    #[test]
-    fn frames_cut_anywhere_come_out_whole() {
-        let stream = [&[0, 0, 0, 3][..], b"one", &[0, 0, 0, 0], &[0, 0, 0, 5], b"three"].concat();
-        for cut in 0..=stream.len() {
-            let (head, tail) = stream.split_at(cut);
-            let mut input = Input::default();
-            let mut frames = Vec::new();
-            for chunk in [head, tail].into_iter().filter(|chunk| !chunk.is_empty()) {
-                assert!(input.fill(&mut Chunks([chunk.to_vec()].into())).unwrap());
-                while let Some(frame) = input.next_frame().unwrap() {
-                    frames.push(frame.to_vec());
-                }
-            }
-            assert_eq!(frames, [&b"one"[..], b"", b"three"], "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn a_frame_longer_than_one_read_grows_the_buffer() {
-        let body = vec![7; 3 * READ_BYTES];
-        let stream = [&u32::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat();
-        let mut input = Input::default();
-        for chunk in stream.chunks(READ_BYTES / 3) {
-            assert!(input.next_frame().unwrap().is_none());
-            assert!(input.fill(&mut Chunks([chunk.to_vec()].into())).unwrap());
-        }
-        assert_eq!(input.next_frame().unwrap(), Some(&body[..]));
-    }
-
-    #[test]
-    fn the_end_of_the_stream_is_told() {
-        assert!(!Input::default().fill(&mut io::empty()).unwrap());
     }
 }

@@ -8,8 +8,11 @@ pub enum BenchError {
     /// The load asks for nothing, or for more than can be counted.
     #[error("{0}")]
     Load(&'static str),
-    /// A socket failed.
-    #[error("connection failed")]
+    /// A subtree does not say what it holds, so it was not made by a fill.
+    #[error("{0} was not left by a fill")]
+    NotFilled(String),
+    /// A socket or a file failed.
+    #[error("{0}")]
     Io(#[from] io::Error),
     /// The server closed a connection.
     #[error("server closed the connection with {outstanding} requests outstanding")]
@@ -58,10 +61,34 @@ pub enum BenchError {
     ValueLength {
         /// Bytes written by this run.
         expected: usize,
-        /// Length field of the reply; -1 stands for null.
-        found: i32,
+        /// Bytes of the reply.
+        found: usize,
+    },
+    /// A value is none that was written to its znode.
+    #[error("value of key {key} {fault}")]
+    Value {
+        /// The key that was read.
+        key: u64,
+        /// What gives the value away.
+        fault: &'static str,
+    },
+    /// A reply is well formed, but not the answer to its request.
+    #[error("{operation} was answered wrongly: {what}")]
+    Answer {
+        /// The request's name.
+        operation: &'static str,
+        /// What is wrong with the answer.
+        what: &'static str,
     },
     /// A reply ends early, is too long or has an impossible length.
     #[error("malformed {0}")]
     Malformed(&'static str),
+    /// A run failed after it had made znodes, which are left.
+    #[error("{cause} ({path} is left behind)")]
+    Abandoned {
+        /// The subtree of the run.
+        path: String,
+        /// What went wrong.
+        cause: Box<BenchError>,
+    },
 }

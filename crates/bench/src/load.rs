@@ -1,46 +1,88 @@
-use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
+
+use crate::error::BenchError;
+use crate::mix::{Mix, Operation};
+use crate::pace::Pace;
+use crate::target::Target;
+use crate::tree::Keys;
+
+/// ZooKeeper's default for `jute.maxbuffer`, less what a request holds beside its value.
+const VALUE_BYTES_MAX: usize = 0xf_ffff - 512;
+/// Operations of a multi, at most: more than any server takes by default.
+const MULTI_SIZE_MAX: u32 = 100_000;
 
 /// What to send, and how much of it.
 #[derive(Debug, Clone)]
 pub struct Load {
-    /// The server's client port.
-    pub server: SocketAddr,
+    /// Whom it goes to.
+    pub target: Target,
     /// Which requests are measured.
-    pub workload: Workload,
+    pub mix: Mix,
     /// Sessions opened, each on its own connection.
     pub connections: usize,
-    /// Requests that each connection keeps outstanding.
+    /// Requests that each connection has outstanding: always in a closed loop, at most in an open one.
     pub outstanding: usize,
-    /// Length of the value of every znode written, in bytes.
-    pub value_bytes: usize,
     /// Znodes created before the measurement; reads and writes pick among them at random.
-    pub keys: u32,
+    pub keys: Keys,
+    /// When requests are sent.
+    pub pace: Pace,
     /// When the measurement ends.
     pub limit: Limit,
     /// Time at the start of the load whose operations are left out of the report.
     pub warm_up: Duration,
-    /// How long a server may be silent with requests outstanding before the run fails.
-    pub patience: Duration,
+    /// Operations in each multi and multiRead.
+    pub multi_size: u32,
     /// Seed of the choice of keys and operations.
     pub seed: u64,
+    /// A subtree that a fill left, to be used and left again instead of one that is made and removed.
+    pub at: Option<String>,
+    /// Leave the subtree behind.
+    pub keep: bool,
+    /// Check only the form of what is read, since the server (a [null server](crate::NullServer)) remembers nothing.
+    pub unchecked_values: bool,
 }
 
 impl Default for Load {
     fn default() -> Self {
         Self {
-            server: SocketAddr::from(([127, 0, 0, 1], 2181)),
-            workload: Workload::Get,
+            target: Target::default(),
+            mix: Mix::only(Operation::Get),
             connections: 1,
             outstanding: 1,
-            value_bytes: 100,
-            keys: 10_000,
+            keys: Keys::default(),
+            pace: Pace::Closed,
             limit: Limit::Time(Duration::from_secs(10)),
             warm_up: Duration::from_secs(1),
-            patience: Duration::from_secs(10),
+            multi_size: 10,
             seed: 1,
+            at: None,
+            keep: false,
+            unchecked_values: false,
         }
+    }
+}
+
+impl Load {
+    /// The mix with connections x outstanding, and the rate of an open loop.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = format!("{} {}x{}", self.mix, self.connections, self.outstanding);
+        match self.pace {
+            Pace::Closed => name,
+            Pace::Open { per_second } => format!("{name} at {per_second}/s"),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), BenchError> {
+        check_width(self.connections, self.outstanding)?;
+        check_keys(&self.keys)?;
+        if self.pace == (Pace::Open { per_second: 0 }) {
+            return Err(BenchError::Load("a rate must not be zero"));
+        }
+        if !(1..=MULTI_SIZE_MAX).contains(&self.multi_size) {
+            return Err(BenchError::Load("a multi has 1 to 100,000 operations"));
+        }
+        Ok(())
     }
 }
 
@@ -53,67 +95,19 @@ pub enum Limit {
     Operations(u64),
 }
 
-/// The requests of a measurement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workload {
-    /// `getData` of random keys.
-    Get,
-    /// `setData` of random keys.
-    Set,
-    /// `getData`, and the rest `setData`.
-    Mixed {
-        /// Share of reads, 0 to 100.
-        get_percent: u8,
-    },
-    /// `create` of new znodes; their removal afterwards is not measured.
-    Create,
+pub(crate) fn check_width(connections: usize, outstanding: usize) -> Result<(), BenchError> {
+    if connections == 0 || outstanding == 0 {
+        return Err(BenchError::Load("connections and outstanding requests must not be zero"));
+    }
+    Ok(())
 }
 
-impl FromStr for Workload {
-    type Err = String;
-
-    /// Reads `get`, `set`, `create`, or `mixed:PERCENT` where PERCENT is the share of reads.
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "get" => Ok(Self::Get),
-            "set" => Ok(Self::Set),
-            "create" => Ok(Self::Create),
-            other => other
-                .strip_prefix("mixed:")
-                .and_then(|percent| percent.parse().ok())
-                .filter(|percent| *percent <= 100)
-                .map(|get_percent| Self::Mixed { get_percent })
-                .ok_or_else(|| format!("`{other}` is none of get, set, create, mixed:0..100")),
-        }
+pub(crate) fn check_keys(keys: &Keys) -> Result<(), BenchError> {
+    if keys.count == 0 {
+        return Err(BenchError::Load("keys must not be zero"));
     }
-}
-
-impl std::fmt::Display for Workload {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Get => f.write_str("get"),
-            Self::Set => f.write_str("set"),
-            Self::Mixed { get_percent } => write!(f, "mixed:{get_percent}"),
-            Self::Create => f.write_str("create"),
-        }
+    if keys.value_bytes.is_some_and(|bytes| bytes > VALUE_BYTES_MAX) {
+        return Err(BenchError::Load("value does not fit into a request"));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn workloads_read_back_as_they_print() {
-        for text in ["get", "set", "create", "mixed:0", "mixed:90", "mixed:100"] {
-            assert_eq!(text.parse::<Workload>().unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn a_share_above_the_whole_is_refused() {
-        for text in ["mixed:101", "mixed:", "mixed", "put", ""] {
-            assert!(text.parse::<Workload>().is_err(), "{text}");
-        }
-    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! ZooKeeper, built anew: one binary, a subcommand for each thing that it does.
 
+mod bench;
 mod serve;
 
 use std::process::ExitCode;
@@ -20,10 +21,15 @@ enum Command {
     ///
     /// Without arguments it serves on port 2181 and keeps its data in ./rookeeper-data.
     Server(serve::Arguments),
+
+    /// Measure a server: any that speaks ZooKeeper's client protocol.
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Server(arguments) => serve::run(&arguments),
+        Command::Bench(command) => bench::run(command),
     }
 }

@@ -1,0 +1,198 @@
+use std::time::{Duration, Instant};
+
+use crate::connection::{Connection, Reply};
+use crate::crowd::{Crowd, Errand};
+use crate::encoder::text;
+use crate::error::BenchError;
+use crate::frame::{code, opcode};
+use crate::measure::Watch;
+use crate::sessions::{Sessions, open_sessions};
+use crate::subtree::{Fill, abandoning, create_root, fill_tree, remove};
+use crate::target::Target;
+use crate::tree::{Keys, Tree};
+
+/// Watches to be registered and kept.
+#[derive(Debug, Clone)]
+pub struct Watches {
+    /// Whom they go to.
+    pub target: Target,
+    /// How many.
+    pub count: u32,
+    /// Where they are.
+    pub place: Place,
+    /// Sessions that hold them, in turn.
+    pub sessions: usize,
+}
+
+/// What is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// One znode, once by each session.
+    OnePath,
+    /// As many znodes as there are watches, which are created first and hold nothing.
+    Spread,
+    /// As many paths at which there is nothing.
+    Missing,
+}
+
+/// How the registration went.
+#[derive(Debug, Clone)]
+pub struct WatchesReport {
+    /// `watches 10000 on one path`.
+    pub name: String,
+    /// Watches registered.
+    pub watches: u64,
+    /// Sessions that hold them.
+    pub sessions: u64,
+    /// Time that the registration took.
+    pub elapsed: Duration,
+    /// The subtree.
+    pub path: String,
+}
+
+impl WatchesReport {
+    /// A line.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let Self { name, watches, sessions, elapsed, path } = self;
+        let elapsed = elapsed.as_secs_f64();
+        format!(
+            "{name}: {watches} registered by {sessions} sessions in {elapsed:.3} s below {path}\n"
+        )
+    }
+
+    /// One JSON object.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name,
+            "watches": self.watches,
+            "sessions": self.sessions,
+            "elapsed_s": self.elapsed.as_secs_f64(),
+            "path": self.path,
+        })
+    }
+}
+
+/// Registered watches; they last until they are released.
+pub struct Watching {
+    /// The sessions that hold them.
+    pub crowd: Crowd,
+    /// How it went.
+    pub report: WatchesReport,
+    target: Target,
+}
+
+impl Watching {
+    /// Ends the sessions and removes the subtree.
+    ///
+    /// # Errors
+    /// When the server does not confirm it.
+    pub fn release(self, watch: Watch<'_>) -> Result<(), BenchError> {
+        self.crowd.close()?;
+        remove(&self.target, &self.report.path, watch)
+    }
+}
+
+/// Opens the sessions and registers the watches.
+///
+/// # Errors
+/// Anything wrong in any reply; the subtree is then left behind.
+pub fn register_watches(watches: &Watches, watch: Watch<'_>) -> Result<Watching, BenchError> {
+    let wanted = usize::try_from(watches.count).unwrap_or(usize::MAX);
+    if watches.count == 0 || watches.sessions == 0 {
+        return Err(BenchError::Load("watches and sessions must not be zero"));
+    }
+    if watches.place == Place::OnePath && watches.sessions < wanted {
+        return Err(BenchError::Load(
+            "a path holds one watch of each session, so there must be as many sessions as watches",
+        ));
+    }
+    let made = if watches.place == Place::Spread { watches.count } else { 1 };
+    let keys = Keys { count: made, value_bytes: Some(0), ..Keys::default() };
+    let tree = create_root(&watches.target, keys)?;
+    let root = tree.root.clone();
+    abandoning(&root, || register(watches, tree, watch))
+}
+
+fn register(watches: &Watches, tree: Tree, watch: Watch<'_>) -> Result<Watching, BenchError> {
+    let target = watches.target.clone();
+    let fill = Fill { target: target.clone(), keys: tree.keys, connections: 2, outstanding: 256 };
+    fill_tree(&fill, &tree, watch)?;
+    let sessions = Sessions { target, count: watches.sessions, in_flight: None };
+    let (mut crowd, opened) = open_sessions(&sessions, watch)?;
+    if opened.refused > 0 {
+        return Err(BenchError::Refused);
+    }
+    let place = match watches.place {
+        Place::OnePath => "on one path",
+        Place::Spread => "spread",
+        Place::Missing => "on missing paths",
+    };
+    let name = format!("watches {} {place}", watches.count);
+    let path = tree.root.clone();
+    let begun = Instant::now();
+    let mut registering = Registering::new(watches, tree);
+    crowd.run(&mut registering)?;
+    let report = WatchesReport {
+        name,
+        watches: registering.answered,
+        sessions: opened.sessions,
+        elapsed: begun.elapsed(),
+        path,
+    };
+    Ok(Watching { crowd, report, target: watches.target.clone() })
+}
+
+/// Each session takes every so-manyth watch.
+struct Registering {
+    tree: Tree,
+    place: Place,
+    count: u64,
+    answered: u64,
+    /// The next watch of each session.
+    next: Vec<u64>,
+}
+
+impl Registering {
+    fn new(watches: &Watches, tree: Tree) -> Self {
+        let next = (0..).take(watches.sessions).collect();
+        Self { tree, place: watches.place, count: watches.count.into(), answered: 0, next }
+    }
+}
+
+impl Errand for Registering {
+    fn ask(&mut self, index: usize, connection: &mut Connection<u64>, since: Instant) -> bool {
+        let number = self.next[index];
+        if number >= self.count {
+            return false;
+        }
+        self.next[index] += u64::try_from(self.next.len()).unwrap_or(u64::MAX);
+        let (tree, key) = (&self.tree, u32::try_from(number).unwrap_or(u32::MAX));
+        match self.place {
+            Place::OnePath => connection.request(opcode::GET, number, since, |e| {
+                e.read(|out| tree.append_path(out, 0), true);
+            }),
+            Place::Spread => connection.request(opcode::GET, number, since, |e| {
+                e.read(|out| tree.append_path(out, key), true);
+            }),
+            Place::Missing => {
+                let path = format!("{}/missing-{key:08}", tree.root);
+                connection.request(opcode::EXISTS, number, since, |e| e.read(text(&path), true));
+            }
+        }
+        true
+    }
+
+    fn answer(&mut self, _: usize, reply: Reply<'_, u64>) -> Result<(), BenchError> {
+        if self.place != Place::Missing || reply.code != code::NO_NODE {
+            reply.succeeded("watch")?;
+        }
+        self.answered += 1;
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.answered == self.count
+    }
+}
