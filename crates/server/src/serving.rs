@@ -4,15 +4,16 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use node::{Answer, Answered, Asker, Input, read};
+use tree::Tree;
 use wire::{
-    AuthPacket, DecodeError, ErrorCode, Frames, OpCode, Reader, Record, ReplyHeader, RequestHeader,
-    write_reply,
+    AuthPacket, DecodeError, ErrorCode, Frames, Limits, OpCode, Reader, Record, ReplyHeader,
+    RequestHeader, write_reply,
 };
 
 use crate::connection::{Connection, Desk, Stage, cost};
 use crate::inbox::Message;
 use crate::metrics::{Counter, Recorder, Summary};
-use crate::traffic::note_read;
+use crate::traffic::{leading_path, note_read};
 
 /// What the reads that are answered within one shared section may [`cost`]: the writer waits for
 /// its end.
@@ -84,6 +85,7 @@ impl Connection {
             skip_acl: service.skip_acl,
             limits: service.limits,
         };
+        warm(&replica.tree, &first, frames, service.limits);
         let recorder = &desk.recorder;
         let mut spent = 0;
         outbox.append(recorder, |out| {
@@ -222,6 +224,27 @@ impl Connection {
         }
         let header = ReplyHeader { xid, zxid: base::Zxid::ZERO, err: 0 };
         self.reply(recorder, header, |out| wire::Buffer::None.write(out));
+    }
+}
+
+/// Prepares the lookups of a read and of what stands behind it. One alone gains nothing.
+fn warm(tree: &Tree, first: &DirectRead<'_>, frames: &Frames<'_>, limits: Limits) {
+    let mut paths = [&[][..]; Tree::WARM_MAX];
+    let mut ahead = frames.clone();
+    let bodies = std::iter::from_fn(|| {
+        let payload = ahead.next_frame().ok()??;
+        let header: RequestHeader = Reader::new(payload, limits).read().ok()?;
+        OpCode::from_code(header.op).filter(|op| is_read(*op))?;
+        payload.get(HEADER_BYTES..)
+    });
+    let bodies = std::iter::once(first.body).chain(bodies);
+    let mut count = 0;
+    for (slot, body) in paths.iter_mut().zip(bodies) {
+        *slot = leading_path(body).unwrap_or_default();
+        count += 1;
+    }
+    if count > 1 {
+        tree.warm(&paths[..count]);
     }
 }
 

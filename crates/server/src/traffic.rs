@@ -60,7 +60,8 @@ fn namespace(path: &[u8]) -> Option<&str> {
     str::from_utf8(&names[..end]).ok().filter(|namespace| !namespace.is_empty())
 }
 
-fn leading_path(body: &[u8]) -> Option<&[u8]> {
+/// The path that the body of most requests begins with.
+pub(crate) fn leading_path(body: &[u8]) -> Option<&[u8]> {
     let (len, rest) = body.split_first_chunk::<4>()?;
     rest.get(..u32::from_be_bytes(*len) as usize)
 }

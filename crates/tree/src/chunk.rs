@@ -111,6 +111,11 @@ impl Chunk {
         Node { chunk: self, record: Record(record.expect("links name live nodes")) }
     }
 
+    /// Some byte of the node, if there is one.
+    pub(crate) fn touch(&self, index: usize) -> u8 {
+        self.heap.get(usize::from(self.places[index])).copied().unwrap_or(0)
+    }
+
     /// Changes the node's links.
     pub(crate) fn relink(&mut self, index: usize, f: impl FnOnce(&mut Links)) {
         let mut links = self.node(index).links();

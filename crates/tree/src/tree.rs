@@ -13,7 +13,7 @@ use crate::digest;
 use crate::options::Options;
 use crate::owner::Owner;
 use crate::quota::{self, LimitedPaths};
-use crate::store::{NodeId, Spot, Store};
+use crate::store::{NodeId, Spot, Store, WARM_MAX};
 
 /// The nodes that are always there and cannot be deleted.
 pub(crate) const PROTECTED: [&str; 4] = ["/", "/zookeeper", quota::ROOT, CONFIG];
@@ -165,6 +165,15 @@ impl Tree {
     pub fn node(&self, path: &str) -> Option<NodeRef<'_>> {
         self.store.find(path).map(|id| self.node_ref(id))
     }
+
+    /// Prepares lookups of these paths, so that those that come at once are quick: as many as
+    /// [`Tree::WARM_MAX`].
+    pub fn warm(&self, paths: &[&[u8]]) {
+        self.store.warm(paths);
+    }
+
+    /// How many lookups can be prepared together.
+    pub const WARM_MAX: usize = WARM_MAX;
 
     /// Paths of the session's ephemeral nodes, in no order.
     pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = String> + '_ {
