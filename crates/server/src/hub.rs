@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use base::{Now, Prng};
 use node::{Brain, Input, Replica, WatchLock};
 use parking_lot::{Mutex, RwLock};
-use tree::{ConnId, Watches};
+use tree::{ConnId, Tree, Watches};
 use wire::{ErrorCode, OpCode};
 
 use crate::admission::{Admission, Candidate, Verdict};
@@ -19,6 +19,7 @@ use crate::log_queue::LogQueue;
 use crate::metrics::{Counter, Metrics, Recorder, Summary};
 use crate::outboxes::Outboxes;
 use crate::throttle::{ConnectionThrottle, Errand};
+use crate::traffic::leading_path;
 
 /// Past this many bytes of unfinished requests nothing is read from anybody.
 const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
@@ -202,6 +203,7 @@ impl Hub {
     ) {
         let changes = core.brain.pending_changes();
         let replica = self.replica.read();
+        warm(&replica.tree, messages);
         for message in messages.drain(..) {
             if core.admission.may_hold() && matches!(message, Message::Input(_)) {
                 core.held.push_back(message);
@@ -337,6 +339,24 @@ impl Hub {
         let before = self.inbox.settle(load);
         if before.bytes > IN_FLIGHT_BYTES_MAX && !self.is_overloaded() {
             core.clients.values().for_each(|client| client.waker.wake());
+        }
+    }
+}
+
+/// Prepares the lookups of all requests that came together.
+fn warm(tree: &Tree, messages: &[Message]) {
+    let mut paths = messages.iter().filter_map(|message| match message {
+        Message::Input(Input::Requested { body, .. }) => leading_path(body),
+        Message::Input(_) | Message::Opened(_) | Message::Persisted(_) | Message::Tick => None,
+    });
+    let mut batch = [&[][..]; Tree::WARM_MAX];
+    loop {
+        let taken = batch.iter_mut().zip(&mut paths).map(|(slot, path)| *slot = path).count();
+        if taken > 1 {
+            tree.warm(&batch[..taken]);
+        }
+        if taken < Tree::WARM_MAX {
+            return;
         }
     }
 }

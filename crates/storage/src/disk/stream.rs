@@ -23,16 +23,21 @@ impl Read for FileSource {
     }
 }
 
+/// How much may be written and not synced, in bytes. A journal's commit takes along what is dirty
+/// of a file that grows, and whoever syncs another file, the log, waits for it.
+const UNSYNCED_MAX: u64 = 4 << 20;
+
 /// A file written from its front.
 #[derive(Debug)]
 pub(crate) struct FileSink {
     file: Box<dyn DiskFile>,
     position: u64,
+    synced: u64,
 }
 
 impl FileSink {
     pub(crate) fn new(file: Box<dyn DiskFile>) -> FileSink {
-        FileSink { file, position: 0 }
+        FileSink { file, position: 0, synced: 0 }
     }
 
     /// How many bytes were written.
@@ -50,6 +55,10 @@ impl Write for FileSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write_at(bytes, self.position)?;
         self.position += bytes.len() as u64;
+        if self.position - self.synced >= UNSYNCED_MAX {
+            self.sync()?;
+            self.synced = self.position;
+        }
         Ok(bytes.len())
     }
 
