@@ -4,9 +4,9 @@
 //! ZooKeeper is measured with the same command. Every reply is checked (order of xids, error code, zxid never falling, shape of
 //! the body, and that a value read is one that was written to that znode), so that a server cannot be fast by being wrong.
 //!
-//! - [`run`] sends a [`Mix`] of operations to a tree of a [`TreeShape`], in a closed loop or an open one ([`Pace`]).
-//! - [`fill`] and [`clear`] make and remove trees; the former is the measure of `create`.
-//! - [`fan_out`], [`open_sessions`] and [`register_watches`] are about many sessions that each do little ([`Crowd`]).
+//! - [`run()`] sends a [`Mix`] of operations to a tree of a [`TreeShape`], in a closed loop or an open one ([`Pace`]).
+//! - [`fill`] and [`clear()`] make and remove trees; the former is the measure of `create`.
+//! - [`fan_out()`], [`open_sessions`] and [`register_watches`] are about many sessions that each do little ([`Crowd`]).
 //! - [`NullServer`] does what every server must and nothing else: the ceiling to compare with.
 //!
 //! ```no_run

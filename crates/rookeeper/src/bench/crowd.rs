@@ -88,7 +88,7 @@ pub(crate) struct Where {
     /// All on one znode, once by each session.
     #[arg(long)]
     one_path: bool,
-    /// Each on a znode of its own [default].
+    /// Each on a znode of its own: the default.
     #[arg(long)]
     spread: bool,
     /// Each on a path of its own at which there is nothing.
