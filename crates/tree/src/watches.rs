@@ -5,7 +5,8 @@
 //! that stays goes from the one to the other when its node is created or deleted.
 //!
 //! # Invariants
-//! - No watch is on a node that is gone, and none on a missing path that has a node.
+//! - No watch is on a node that is gone, and none on a missing path that has a node (the empty path
+//!   counts as missing).
 //! - A connection's sets hold the subjects that the tables name it for.
 
 use alloc::boxed::Box;
@@ -333,8 +334,11 @@ impl Watches {
     }
 
     /// What `path` names; none if it has no node and nobody watches it.
+    ///
+    /// The empty path finds the root as a node, but no change is ever told of it: a watch there waits
+    /// in vain, as in Java.
     fn subject(&self, tree: &Tree, path: &str) -> Option<Subject> {
-        let node = tree.store.find(path).map(NodeId::subject);
+        let node = tree.store.find(path).filter(|_| !path.is_empty()).map(NodeId::subject);
         node.or_else(|| self.missing.find(path))
     }
 
@@ -536,7 +540,7 @@ mod tests {
             for path in missing.paths.iter().flatten() {
                 let subject = missing.find(path).expect("it has a number");
                 assert!(data.watches(subject) || child.watches(subject), "{path}");
-                assert!(self.tree.node(path).is_none(), "{path} has a node");
+                assert!(path.is_empty() || self.tree.node(path).is_none(), "{path} has a node");
             }
         }
 
@@ -593,6 +597,19 @@ mod tests {
         assert!(world.remove(A, "/", WatchedKind::PersistentRecursive));
         assert!(!world.contains(A, "/", WatchedKind::Any));
         assert_eq!(world.set("/a/c"), []);
+    }
+
+    #[test]
+    fn a_watch_on_the_empty_path_is_told_nothing() {
+        let mut world = World::new();
+        world.data(A, "");
+        world.children(A, "");
+        world.always(A, "", AddWatchMode::PersistentRecursive);
+        assert_eq!(world.create("/c"), []);
+        assert_eq!(world.set("/"), []);
+        assert!(world.contains(A, "", WatchedKind::Children));
+        assert!(!world.contains(A, "/", WatchedKind::Any));
+        assert_eq!(world.watches.by_path(&world.tree).next().unwrap().0, "");
     }
 
     #[test]
