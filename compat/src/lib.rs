@@ -11,6 +11,7 @@ pub mod handmade;
 pub mod image;
 pub mod kind;
 pub mod load;
+pub mod measure;
 pub mod ports;
 pub mod script;
 pub mod server;

@@ -22,6 +22,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(30);
 const WORD_DEADLINE: Duration = Duration::from_secs(10);
 /// The pause between two looks at something that cannot be awaited.
 const PAUSE: Duration = Duration::from_millis(10);
+/// That pause where the time is measured.
+const SHORT_PAUSE: Duration = Duration::from_micros(500);
 /// How many ports are tried when others are faster to take them.
 const ATTEMPTS: usize = 5;
 
@@ -125,6 +127,16 @@ impl Server {
         Err(outcome.context("no attempt was made")?)
     }
 
+    /// Starts a server and says how long it took until it served.
+    pub fn start_timed(kind: Kind, settings: &Settings) -> Result<(Self, Duration)> {
+        fs::create_dir_all(&settings.folder)?;
+        let port = settings.port.unwrap_or_else(|| ports::free(1));
+        let begun = Instant::now();
+        let mut server = Self::launch(&kind, settings, port)?;
+        server.wait_until_serving(SHORT_PAUSE)?;
+        Ok((server, begun.elapsed()))
+    }
+
     /// Starts the server again on the same port and data, in whatever state it is now.
     pub fn restart(&mut self) -> Result<()> {
         self.kill9()?;
@@ -193,6 +205,11 @@ impl Server {
         self.child.id()
     }
 
+    /// How it was set up.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// What kind it is.
     pub fn kind(&self) -> &Kind {
         &self.kind
@@ -235,7 +252,7 @@ impl Server {
 
     fn start_on(kind: &Kind, settings: &Settings, port: u16) -> Result<Self> {
         let mut server = Self::launch(kind, settings, port)?;
-        server.wait_until_serving()?;
+        server.wait_until_serving(PAUSE)?;
         Ok(server)
     }
 
@@ -256,7 +273,7 @@ impl Server {
         Ok(Self { kind: kind.clone(), settings: settings.clone(), port, child })
     }
 
-    fn wait_until_serving(&mut self) -> Result<()> {
+    fn wait_until_serving(&mut self, pause: Duration) -> Result<()> {
         let end = Instant::now() + START_DEADLINE;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait()? {
@@ -265,7 +282,7 @@ impl Server {
             if self.is_serving() {
                 return Ok(());
             }
-            thread::sleep(PAUSE);
+            thread::sleep(pause);
         }
         bail!(
             "{} does not serve after {} s\n{}",

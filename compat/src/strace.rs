@@ -21,6 +21,16 @@ pub fn traced(mut settings: Settings, args: &[&str]) -> Settings {
     settings
 }
 
+/// Has every fsync and fdatasync of the server take so many microseconds more; no other call is looked at.
+#[must_use]
+pub fn delaying_syncs(settings: Settings, delay_us: u32) -> Settings {
+    let delay = format!("inject=fdatasync,fsync:delay_exit={delay_us}");
+    traced(
+        settings,
+        &["--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", &delay],
+    )
+}
+
 /// Arguments for a trace that [`events`] reads: files by name, bytes in hexadecimal and in full.
 pub const READABLE: [&str; 4] = ["-y", "-xx", "-s", "4000000"];
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use crate::process::run_lines;
 use crate::suites::SUITES;
 use crate::workspace::{BIN, SEED, binary, root, seed};
-use crate::{fetch, tidy};
+use crate::{bench, fetch, tidy};
 
 /// A step may take this many times its budget before it is killed: the budget is for two idle cores.
 const PATIENCE: u32 = 3;
@@ -108,6 +108,7 @@ fn steps() -> Vec<Step> {
         Step::new("unit tests", 1.3, QUICK, cargo("test --workspace --exclude compat")),
         Step::new("fetch", 2.0, FULL, Action::Own(fetch::run)),
         Step::new("harness", 0.5, FULL, cargo("test --package compat --lib")),
+        Step::new("benchmark", 2.0, FULL, Action::Own(bench::smoke)),
     ];
     steps.extend(SUITES.iter().map(|suite| {
         let test = format!("test --package compat --test {} -- --nocapture", suite.name);

@@ -1,5 +1,6 @@
 //! The project's own commands, and the little that the compatibility suites share with them.
 
+pub mod bench;
 pub mod campaign;
 pub mod ci;
 pub mod fetch;

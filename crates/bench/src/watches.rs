@@ -16,29 +16,29 @@ use crate::tree::{Keys, Tree};
 pub struct Watches {
     /// Whom they go to.
     pub target: Target,
-    /// How many.
+    /// Paths that are watched.
     pub count: u32,
     /// Where they are.
     pub place: Place,
-    /// Sessions that hold them, in turn.
+    /// Sessions that hold the watches.
     pub sessions: usize,
 }
 
 /// What is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// One znode, once by each session.
-    OnePath,
-    /// As many znodes as there are watches, which are created first and hold nothing.
+    /// Znodes that are created first and hold nothing, each watched by every session.
+    Shared,
+    /// Such znodes, each watched by one session.
     Spread,
-    /// As many paths at which there is nothing.
+    /// Paths at which there is nothing, each watched by one session.
     Missing,
 }
 
 /// How the registration went.
 #[derive(Debug, Clone)]
 pub struct WatchesReport {
-    /// `watches 10000 on one path`.
+    /// `watches shared`.
     pub name: String,
     /// Watches registered.
     pub watches: u64,
@@ -99,16 +99,10 @@ impl Watching {
 /// # Errors
 /// Anything wrong in any reply; the subtree is then left behind.
 pub fn register_watches(watches: &Watches, watch: Watch<'_>) -> Result<Watching, BenchError> {
-    let wanted = usize::try_from(watches.count).unwrap_or(usize::MAX);
     if watches.count == 0 || watches.sessions == 0 {
         return Err(BenchError::Load("watches and sessions must not be zero"));
     }
-    if watches.place == Place::OnePath && watches.sessions < wanted {
-        return Err(BenchError::Load(
-            "a path holds one watch of each session, so there must be as many sessions as watches",
-        ));
-    }
-    let made = if watches.place == Place::Spread { watches.count } else { 1 };
+    let made = if watches.place == Place::Missing { 1 } else { watches.count };
     let keys = Keys { count: made, value_bytes: Some(0), ..Keys::default() };
     let tree = create_root(&watches.target, keys)?;
     let root = tree.root.clone();
@@ -125,11 +119,11 @@ fn register(watches: &Watches, tree: Tree, watch: Watch<'_>) -> Result<Watching,
         return Err(BenchError::Refused);
     }
     let place = match watches.place {
-        Place::OnePath => "on one path",
+        Place::Shared => "shared",
         Place::Spread => "spread",
         Place::Missing => "on missing paths",
     };
-    let name = format!("watches {} {place}", watches.count);
+    let name = format!("watches {place}");
     let path = tree.root.clone();
     let begun = Instant::now();
     let mut registering = Registering::new(watches, tree);
@@ -144,36 +138,41 @@ fn register(watches: &Watches, tree: Tree, watch: Watch<'_>) -> Result<Watching,
     Ok(Watching { crowd, report, target: watches.target.clone() })
 }
 
-/// Each session takes every so-manyth watch.
+/// Each session takes every so-manyth path, or all of them.
 struct Registering {
     tree: Tree,
     place: Place,
-    count: u64,
+    paths: u64,
+    /// From a path of a session to its next.
+    step: u64,
+    watches: u64,
     answered: u64,
-    /// The next watch of each session.
+    /// The next path of each session.
     next: Vec<u64>,
 }
 
 impl Registering {
     fn new(watches: &Watches, tree: Tree) -> Self {
-        let next = (0..).take(watches.sessions).collect();
-        Self { tree, place: watches.place, count: watches.count.into(), answered: 0, next }
+        let (place, paths) = (watches.place, u64::from(watches.count));
+        let sessions = u64::try_from(watches.sessions).unwrap_or(u64::MAX);
+        let (step, total, next) = match place {
+            Place::Shared => (1, paths.saturating_mul(sessions), vec![0; watches.sessions]),
+            Place::Spread | Place::Missing => (sessions, paths, (0..sessions).collect()),
+        };
+        Self { tree, place, paths, step, watches: total, answered: 0, next }
     }
 }
 
 impl Errand for Registering {
     fn ask(&mut self, index: usize, connection: &mut Connection<u64>, since: Instant) -> bool {
         let number = self.next[index];
-        if number >= self.count {
+        if number >= self.paths {
             return false;
         }
-        self.next[index] += u64::try_from(self.next.len()).unwrap_or(u64::MAX);
+        self.next[index] += self.step;
         let (tree, key) = (&self.tree, u32::try_from(number).unwrap_or(u32::MAX));
         match self.place {
-            Place::OnePath => connection.request(opcode::GET, number, since, |e| {
-                e.read(|out| tree.append_path(out, 0), true);
-            }),
-            Place::Spread => connection.request(opcode::GET, number, since, |e| {
+            Place::Shared | Place::Spread => connection.request(opcode::GET, number, since, |e| {
                 e.read(|out| tree.append_path(out, key), true);
             }),
             Place::Missing => {
@@ -193,6 +192,6 @@ impl Errand for Registering {
     }
 
     fn is_done(&self) -> bool {
-        self.answered == self.count
+        self.answered == self.watches
     }
 }

@@ -162,10 +162,12 @@ fn sessions_that_are_refused_are_counted() {
 #[test]
 fn watches_are_registered_everywhere() {
     let null = Null::start();
-    for (place, sessions) in [(Place::OnePath, 30), (Place::Spread, 4), (Place::Missing, 1)] {
+    for (place, sessions, expected) in
+        [(Place::Shared, 4, 120), (Place::Spread, 4, 30), (Place::Missing, 1, 30)]
+    {
         let watches = Watches { target: null.target(), count: 30, place, sessions };
         let watching = bench::register_watches(&watches, &mut quiet()).unwrap();
-        assert_eq!(watching.report.watches, 30);
+        assert_eq!(watching.report.watches, expected);
         watching.release(&mut quiet()).unwrap();
     }
 }

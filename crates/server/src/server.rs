@@ -401,9 +401,11 @@ fn purge_thread(
     thread::Builder::new().name("purge".into()).spawn(purge).map(Some)
 }
 
-/// One I/O thread for every two cores: the other core is the clients', the log's, the kernel's.
-fn io_thread_count() -> usize {
-    thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 8))
+/// As configured, else one for every two cores: the other core is the clients', the log's, the kernel's.
+fn io_thread_count(configured: Option<u32>) -> usize {
+    let by_cores =
+        || thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 8));
+    configured.and_then(|count| usize::try_from(count).ok()).unwrap_or_else(by_cores)
 }
 
 fn io_threads(
@@ -417,7 +419,7 @@ fn io_threads(
     let mut desks = Vec::new();
     let mut threads = Vec::new();
     let mut arrivals = Vec::new();
-    for _ in 0..io_thread_count() {
+    for _ in 0..io_thread_count(config.listen.io_threads) {
         let (desk, arriving) = mpsc::channel::<Arrival>(ARRIVALS_MAX);
         desks.push(desk);
         arrivals.push(arriving);

@@ -85,21 +85,21 @@ pub(super) fn sessions(arguments: &Sessions, progress: &mut Progress) -> Result<
 #[derive(clap::Args)]
 #[group(id = "place", multiple = false)]
 pub(crate) struct Where {
-    /// All on one znode, once by each session.
+    /// Znodes, each watched by every session.
     #[arg(long)]
-    one_path: bool,
-    /// Each on a znode of its own: the default.
+    shared: bool,
+    /// Znodes, each watched by one session: the default.
     #[arg(long)]
     spread: bool,
-    /// Each on a path of its own at which there is nothing.
+    /// Paths at which there is nothing, each watched by one session.
     #[arg(long)]
     missing: bool,
 }
 
 impl Where {
     fn place(&self) -> Place {
-        match (self.one_path, self.missing) {
-            (true, _) => Place::OnePath,
+        match (self.shared, self.missing) {
+            (true, _) => Place::Shared,
             (_, true) => Place::Missing,
             _ => Place::Spread,
         }
@@ -112,12 +112,12 @@ pub(crate) struct Watches {
     servers: Servers,
     #[command(flatten)]
     place: Where,
-    /// Watches to register.
+    /// Paths to watch.
     #[arg(long, default_value_t = 1000)]
     count: u32,
-    /// Sessions that hold them [default: 1; with --one-path as many as watches].
-    #[arg(long)]
-    sessions: Option<usize>,
+    /// Sessions that hold the watches.
+    #[arg(long, default_value_t = 1)]
+    sessions: usize,
     /// Print `ready` and keep the watches until stdin closes.
     #[arg(long)]
     hold: bool,
@@ -128,13 +128,11 @@ pub(crate) struct Watches {
 
 pub(super) fn watches(arguments: &Watches, progress: &mut Progress) -> Result<(), Failure> {
     bench::raise_descriptor_limit()?;
-    let place = arguments.place.place();
-    let each = if place == Place::OnePath { arguments.count } else { 1 };
     let watches = bench::Watches {
         target: arguments.servers.target()?,
         count: arguments.count,
-        place,
-        sessions: arguments.sessions.unwrap_or(usize::try_from(each).unwrap_or(usize::MAX)),
+        place: arguments.place.place(),
+        sessions: arguments.sessions,
     };
     let mut watching = bench::register_watches(&watches, &mut |moment| progress.tell(moment))?;
     progress.end();

@@ -80,6 +80,8 @@ pub struct Listen {
     pub tcp_keep_alive: bool,
     /// `nio.sessionlessCnxnTimeout`: a connection that completes no handshake is closed after this.
     pub sessionless_cnxn_timeout_ms: u32,
+    /// `nio.numSelectorThreads`: threads that serve connections; none is one for every two cores, 8 at most.
+    pub io_threads: Option<u32>,
 }
 
 impl Default for Listen {
@@ -90,6 +92,7 @@ impl Default for Listen {
             backlog: None,
             tcp_keep_alive: false,
             sessionless_cnxn_timeout_ms: 10_000,
+            io_threads: None,
         }
     }
 }

@@ -233,7 +233,7 @@ pub const KEYS: &[Key] = &[
         Ignored("there is one kind of client connection, which needs no choice"),
     ),
     property("nio.sessionlessCnxnTimeout", Implemented),
-    property("nio.numSelectorThreads", INSIDE),
+    property("nio.numSelectorThreads", Implemented),
     property("nio.numWorkerThreads", INSIDE),
     property("nio.directBufferBytes", INSIDE),
     property("nio.shutdownTimeout", INSIDE),

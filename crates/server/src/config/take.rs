@@ -36,6 +36,10 @@ impl Listen {
             "zookeeper.nio.sessionlessCnxnTimeout",
             self.sessionless_cnxn_timeout_ms,
         );
+        const THREADS: &str = "zookeeper.nio.numSelectorThreads";
+        if settings.number(THREADS).is_some() {
+            self.io_threads = Some(settings.at_least(1, THREADS, 1));
+        }
     }
 }
 
