@@ -1,11 +1,10 @@
-//! `xtask bench`: builds and fetches what the benchmark needs, and runs it.
+//! `xtask bench`: the benchmark, which is a program of the package `compat`.
 
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::fetch;
 use crate::process::run;
 use crate::workspace::root;
 
@@ -14,23 +13,14 @@ const DEADLINE: Duration = Duration::from_secs(12 * 3600);
 
 /// Everything small and once: what the gate runs.
 pub fn smoke() -> Result<()> {
-    run_measure(&["--smoke"])
+    run_bench(&["--smoke"])
 }
 
 /// Runs the benchmark with these arguments.
 pub fn run_bench(arguments: &[&str]) -> Result<()> {
-    fetch::run()?;
-    cargo(&["build", "--release", "--package", "rookeeper"])?;
-    run_measure(arguments)
-}
-
-fn run_measure(arguments: &[&str]) -> Result<()> {
-    const MEASURE: [&str; 7] = ["run", "--quiet", "--package", "compat", "--bin", "measure", "--"];
-    cargo(&[&MEASURE, arguments].concat())
-}
-
-fn cargo(arguments: &[&str]) -> Result<()> {
-    let status = run(Command::new("cargo").current_dir(root()).args(arguments), DEADLINE)?;
-    ensure!(status.success(), "cargo {} ended with {status}", arguments.join(" "));
+    let mut measure = Command::new("cargo");
+    measure.current_dir(root()).args(["run", "--quiet", "--package", "compat", "--bin", "measure"]);
+    let status = run(measure.arg("--").args(arguments), DEADLINE)?;
+    ensure!(status.success(), "the benchmark ended with {status}");
     Ok(())
 }

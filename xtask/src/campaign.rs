@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::run;
-use crate::workspace::{self, root};
+use crate::workspace::{self, git, root};
 
 const RECORD: &str = "docs/campaigns.md";
 
@@ -78,7 +78,7 @@ pub fn run_campaign(name: &str) -> Result<()> {
     let commit = commit()?;
     let first_seed = workspace::seed()?;
     ensure!(is_clean()?, "a campaign is of a commit: commit first, what is changed is not in it");
-    build_binary()?;
+    workspace::build_release()?;
     let mut progress = campaign.load(&commit)?;
     while progress.done < campaign.total {
         let slice = campaign.slice.min(campaign.total - progress.done);
@@ -143,15 +143,6 @@ impl Campaign {
     }
 }
 
-/// The binary of this commit: the suites take whatever release build there is.
-fn build_binary() -> Result<()> {
-    let mut build = Command::new("cargo");
-    build.current_dir(root()).args(["build", "--release", "--quiet", "--package", "rookeeper"]);
-    let status = run(&mut build, SLICE_DEADLINE)?;
-    ensure!(status.success(), "the release build failed");
-    Ok(())
-}
-
 /// Whether nothing but the record of campaigns differs from the commit.
 fn is_clean() -> Result<bool> {
     let others = format!(":!{RECORD}");
@@ -161,10 +152,4 @@ fn is_clean() -> Result<bool> {
 
 fn commit() -> Result<String> {
     git(&["rev-parse", "--short=12", "HEAD"])
-}
-
-fn git(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("git").current_dir(root()).args(arguments).output()?;
-    ensure!(output.status.success(), "git {} failed", arguments.join(" "));
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+
+use crate::process::run;
 
 /// Environment variable that carries the gate's seed (decimal `u64`) to the suites.
 pub const SEED: &str = "ROOKEEPER_SEED";
@@ -27,6 +30,34 @@ pub fn binary() -> PathBuf {
     std::env::var_os(BIN).map_or_else(|| root().join("target/release/rookeeper"), PathBuf::from)
 }
 
+/// Builds the binary of what is checked out: otherwise a measurement is of whatever release build lies there.
+///
+/// # Errors
+/// When it does not build.
+pub fn build_release() -> Result<()> {
+    const DEADLINE: Duration = Duration::from_secs(3600);
+    let mut build = Command::new("cargo");
+    build.current_dir(root()).args(["build", "--release", "--quiet", "--package", "rookeeper"]);
+    ensure!(run(&mut build, DEADLINE)?.success(), "the release build failed");
+    Ok(())
+}
+
+/// What git prints, without the end of the last line.
+///
+/// # Errors
+/// When it fails; its words are in the error.
+pub fn git(arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new("git");
+    let output = command.current_dir(root()).args(arguments).output().context("git")?;
+    ensure!(
+        output.status.success(),
+        "git {}: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+}
+
 /// The seed of every suite that draws at random: `$ROOKEEPER_SEED`, else the content of the committed tree.
 ///
 /// New for every commit, equal wherever that commit is tested, so that what was green stays green.
@@ -41,17 +72,7 @@ pub fn seed() -> Result<u64> {
 
 /// The leading 64 bits of the hash of the tree at `HEAD`.
 fn tree_seed() -> Result<u64> {
-    let output = Command::new("git")
-        .args(["rev-parse", "HEAD^{tree}"])
-        .current_dir(root())
-        .output()
-        .context("git does not start")?;
-    ensure!(
-        output.status.success(),
-        "git rev-parse HEAD^{{tree}}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let hash = String::from_utf8(output.stdout)?;
+    let hash = git(&["rev-parse", "HEAD^{tree}"])?;
     let head = hash.get(..16).context("git names no tree")?;
     Ok(u64::from_str_radix(head, 16)?)
 }
