@@ -1,13 +1,15 @@
-//! `cargo xtask bench`, once everything is built and fetched.
+//! `cargo xtask bench`.
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 use compat::measure::{Plan, document, record::Ledger, rows::ROWS};
-use xtask::{process, workspace};
+use xtask::{fetch, process, workspace};
 
 /// Measures Rookeeper beside Apache ZooKeeper and a server that does nothing.
 #[derive(Parser)]
-#[command(name = "cargo xtask bench")]
+#[command(bin_name = "cargo xtask bench")]
 struct Arguments {
     /// Rows to measure; all of them if none is named.
     rows: Vec<String>,
@@ -25,7 +27,17 @@ struct Arguments {
     page: bool,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     process::end_children_on_interrupt()?;
     let arguments = Arguments::parse();
     if arguments.list {
@@ -41,5 +53,12 @@ fn main() -> Result<()> {
         let docs = workspace::root().join("docs");
         return document::write(&docs, &Ledger::open(docs.join("benchmarks/records.jsonl"))?);
     }
-    Plan { rows: arguments.rows, rounds: arguments.rounds, smoke: arguments.smoke }.run()
+    let plan = Plan { rows: arguments.rows, rounds: arguments.rounds, smoke: arguments.smoke };
+    // A row that there is not is said before anything is built; the gate has built all before it comes here.
+    plan.stages()?;
+    if !plan.smoke {
+        fetch::run()?;
+        workspace::build_release()?;
+    }
+    plan.run()
 }

@@ -156,7 +156,7 @@ fn setup(ledger: &Ledger) -> String {
         let Some(last) = records.iter().rfind(|record| record.subject == Subject::Rookeeper) else {
             continue;
         };
-        let machine = format!("{}; {}", last.machine.cpu, last.machine.system);
+        let machine = format!("{}; {}; {}", last.machine.cpu, last.machine.system, last.disk);
         let number = machines.iter().position(|known| *known == machine).unwrap_or_else(|| {
             machines.push(machine);
             machines.len() - 1
@@ -215,6 +215,7 @@ fn command(row: &Row) -> String {
         Work::FanOut(watchers) => format!("`bench fan-out --watchers {watchers} --events 11`"),
         Work::Watches(_) => "`bench watches --hold`".into(),
         Work::Start(_) => "start until `srvr` is answered".into(),
+        Work::Size => "`strip`".into(),
         Work::Growth => "fill, load, restart, one snapshot".into(),
     }
 }
@@ -331,6 +332,7 @@ mod tests {
                     commit: "abc".into(),
                     day: "2026-01-31".into(),
                     machine: machine.clone(),
+                    disk: "a disk".into(),
                     stolen: 0.012,
                     figures,
                     failure: None,
@@ -357,7 +359,7 @@ mod tests {
                 "| R5 | 3 | abc | 2026-01-31 | 1 | 1.2 % | 1M znodes of 100 B, `-Xmx4g` |"
             )
         );
-        assert!(page.contains("1. a processor; a system"));
+        assert!(page.contains("1. a processor; a system; a disk"));
         assert!(!page.contains("| R4 |"), "what was not measured has no row");
         assert!(folder.path().join("benchmarks/throughput.svg").is_file());
     }

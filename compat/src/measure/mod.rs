@@ -10,18 +10,21 @@ mod prepared;
 pub mod record;
 pub mod row;
 pub mod rows;
+mod running;
 pub mod scene;
 mod subject;
 pub mod summary;
 mod tool;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use xtask::workspace;
+use tempfile::TempDir;
+use xtask::workspace::{self, git};
 
-use self::machine::Machine;
+use self::machine::{Disk, Machine};
 use self::record::{Ledger, Record};
 use self::row::{Row, Stage};
 use self::rows::ROWS;
@@ -69,15 +72,17 @@ impl Plan {
             return self.smoke();
         }
         let docs = workspace::root().join("docs");
+        let scratch = tempfile::tempdir_in(scratch()?)?;
         let mut bench = Bench {
             ledger: Ledger::open(docs.join("benchmarks/records.jsonl"))?,
             commit: measured_commit()?,
-            day: said("date", &["+%F"])?,
+            day: today()?,
             machine: Machine::this()?,
-            scratch: tempfile::tempdir_in(scratch()?)?.keep(),
+            disk: Disk::measure(scratch.path())?.to_string(),
+            scratch,
         };
         println!("{}; {}", bench.machine.cpu, bench.machine.system);
-        println!("disk: {}", machine::Disk::measure(&bench.scratch)?);
+        println!("disk: {}", bench.disk);
         for (stage, rows) in self.stages()? {
             for round in 0..self.rounds.unwrap_or(stage.rounds) {
                 for &subject in stage.subjects {
@@ -86,7 +91,6 @@ impl Plan {
             }
             document::write(&docs, &bench.ledger)?;
         }
-        std::fs::remove_dir_all(&bench.scratch)?;
         println!("{}", docs.join("benchmarks.md").display());
         Ok(())
     }
@@ -124,7 +128,9 @@ struct Bench {
     commit: String,
     day: String,
     machine: Machine,
-    scratch: PathBuf,
+    disk: String,
+    /// For everything that the servers write; it goes with the run.
+    scratch: TempDir,
 }
 
 impl Bench {
@@ -146,7 +152,7 @@ impl Bench {
         if rows.is_empty() {
             return Ok(());
         }
-        let folder = tempfile::tempdir_in(&self.scratch)?;
+        let folder = tempfile::tempdir_in(self.scratch.path())?;
         let mut scene = Scene::set(stage, subject, &Scale::FULL, folder.path())
             .with_context(|| format!("{} on {}", subject.title(), stage.name));
         for row in rows {
@@ -156,7 +162,7 @@ impl Bench {
                 Err(error) => Err(anyhow::anyhow!("{error:#}")),
             };
             let after = machine::ticks()?;
-            let stolen = (after.1 - before.1) as f64 / (after.2 - before.2).max(1) as f64;
+            let stolen = (after.0 - before.0) as f64 / (after.1 - before.1).max(1) as f64;
             // What the judge cannot do is a figure as well; what ours cannot do is a fault.
             let (figures, failure) = match found {
                 Ok(figures) => (figures, None),
@@ -181,6 +187,7 @@ impl Bench {
                 commit: self.commit.clone(),
                 day: self.day.clone(),
                 machine: self.machine.clone(),
+                disk: self.disk.clone(),
                 stolen,
                 figures,
                 failure,
@@ -206,14 +213,14 @@ fn first_line(text: &str) -> String {
 /// The commit that last changed what is measured. What is not committed cannot be named, so it is refused.
 fn measured_commit() -> Result<String> {
     const MEASURED: [&str; 4] = ["crates", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"];
-    let changed = said("git", &[&["status", "--porcelain", "--"], &MEASURED[..]].concat())?;
+    let changed = git(&[&["status", "--porcelain", "--"], &MEASURED[..]].concat())?;
     ensure!(changed.is_empty(), "figures are of a commit: commit first. Changed:\n{changed}");
-    said("git", &[&["log", "-1", "--format=%h", "--abbrev=12", "--"], &MEASURED[..]].concat())
+    git(&[&["log", "-1", "--format=%h", "--abbrev=12", "--"], &MEASURED[..]].concat())
 }
 
-fn said(program: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program).current_dir(workspace::root()).args(arguments).output()?;
-    ensure!(output.status.success(), "{program} {} failed", arguments.join(" "));
+/// As `2026-01-31`.
+fn today() -> Result<String> {
+    let output = Command::new("date").arg("+%F").output().context("date does not start")?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 

@@ -27,6 +27,8 @@ pub struct Record {
     pub day: String,
     /// What it was measured on.
     pub machine: Machine,
+    /// What its disk could do when the run began.
+    pub disk: String,
     /// Share of the machine's CPU time that others took meanwhile, where a hypervisor says so.
     pub stolen: f64,
     /// What was found; empty if the subject could not do it.
@@ -61,14 +63,15 @@ impl Ledger {
         Ok(Self { path, records })
     }
 
-    /// Adds a record, on disk before it counts. Rounds of the same row, subject and machine on another commit go.
+    /// Adds a record, on disk before it counts. What the row has of another commit on this machine goes, whoever was measured:
+    /// a ratio is of one run.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn add(&mut self, record: Record) -> Result<()> {
         let kept = self.records.len();
         self.records.retain(|old| {
-            (&old.row, old.subject, &old.machine) != (&record.row, record.subject, &record.machine)
+            (&old.row, &old.machine) != (&record.row, &record.machine)
                 || old.commit == record.commit
         });
         let is_append = self.records.len() == kept;
@@ -100,7 +103,7 @@ impl Ledger {
         })
     }
 
-    /// The newest rounds of a row: those made where its last record was made, on whatever commit each subject has.
+    /// The rounds of a row on the machine on which it was measured last.
     #[must_use]
     pub fn newest(&self, row: &str) -> Vec<&Record> {
         let of_row = || self.records.iter().filter(|record| record.row == row);
@@ -121,6 +124,7 @@ mod tests {
             commit: commit.into(),
             day: "2026-01-31".into(),
             machine: Machine { cpu: "one".into(), system: "two".into() },
+            disk: "fast".into(),
             stolen: 0.0,
             figures: Figures::from([("ops_per_s".into(), 7.5)]),
             failure: None,
@@ -147,7 +151,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("records.jsonl");
         let mut ledger = Ledger::open(path.clone()).unwrap();
-        for old in [record("R1", 0, "a"), record("R1", 1, "a"), record("R2", 0, "a")] {
+        let java = Record { subject: Subject::Java, ..record("R1", 0, "a") };
+        for old in [java, record("R1", 0, "a"), record("R1", 1, "a"), record("R2", 0, "a")] {
             ledger.add(old).unwrap();
         }
         ledger.add(record("R1", 0, "b")).unwrap();

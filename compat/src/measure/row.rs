@@ -87,6 +87,8 @@ pub enum Work {
     Snapshots(Traffic),
     /// The time from the start of the process until it serves.
     Start(Data),
+    /// The bytes that are installed: the stripped binary, or the jars, to which a JVM comes.
+    Size,
     /// What a tree of that size costs: memory, speed, start, snapshot.
     Growth,
 }

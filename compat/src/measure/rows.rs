@@ -58,6 +58,7 @@ static SNAPSHOTS: Stage = Stage {
 static START_EMPTY: Stage = Stage { name: "start of an empty server", ..EMPTY };
 static START_SNAPSHOT: Stage = Stage { name: "start from a snapshot", ..EMPTY };
 static START_LOG: Stage = Stage { name: "start from a log", ..EMPTY };
+static SIZE: Stage = Stage { name: "what is installed", rounds: 1, ..EMPTY };
 static THREADS: Stage = Stage { name: "I/O threads", subjects: &[Rookeeper], rounds: 9, ..EMPTY };
 static STEADY: Stage = Stage { name: "ten minutes", tree: flat(100_000, 100), rounds: 1, ..EMPTY };
 
@@ -357,6 +358,13 @@ pub static ROWS: &[Row] = &[
         stage: &START_LOG,
         work: Work::Start(Data::Log(1_000_000)),
         figures: &[figure("start_s", "until it serves", Seconds, &[AtMost(1.2)]), memory(&[])],
+    },
+    Row {
+        id: "B1",
+        title: "size, stripped; of Java's the jars without a JVM",
+        stage: &SIZE,
+        work: Work::Size,
+        figures: &[figure("installed_bytes", "size", Bytes, &[AtMost(8.0 * MIB)])],
     },
     load("R4-1KB", "get 32x16", &KILOBYTES, traffic("get=100", 32, 16), PLAIN),
     load("W3-1KB", "set 32x16", &KILOBYTES, traffic("set=100", 32, 16), PLAIN),

@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use xtask::workspace;
 
 use super::machine;
 use super::prepared;
 use super::row::{Data, Filling, Stage, Traffic, Watched, Work};
-use super::subject::{self, Running, Subject, Usage};
+use super::running::{self, Running};
+use super::subject::Subject;
 use super::tool::{Extent, Tool};
-use crate::Server;
+use super::usage::Usage;
+use crate::{Kind, Server};
 
 /// Figures of one round by their keys.
 pub type Figures = BTreeMap<String, f64>;
@@ -133,6 +137,10 @@ impl<'a> Scene<'a> {
             Work::Burst(count) => self.burst(self.scale.count(*count)),
             Work::Snapshots(traffic) => self.snapshots(traffic),
             Work::Start(data) => self.start(*data),
+            Work::Size => {
+                let kind = self.subject.kind().context("the null server is part of ours")?;
+                Ok(figures([("installed_bytes", installed_bytes(&kind, &self.folder)? as f64)]))
+            }
             Work::Growth => self.growth(),
         }
     }
@@ -166,7 +174,7 @@ impl<'a> Scene<'a> {
         let mut found = Figures::new();
         for threads in [1, 2, 4] {
             let folder = self.folder.join(format!("threads-{threads}"));
-            let settings = subject::settings(self.stage, &folder)
+            let settings = running::settings(self.stage, &folder)
                 .property(format!("zookeeper.nio.numSelectorThreads={threads}"));
             let kind = self.subject.kind().context("the null server has one thread")?;
             let running = Running::Real(Server::start(kind, &settings)?);
@@ -306,7 +314,7 @@ impl<'a> Scene<'a> {
     fn start(&self, data: Data) -> Result<Figures> {
         let kind = self.subject.kind().context("the null server has no data to start on")?;
         let folder = self.folder.join("timed");
-        let settings = subject::settings(self.stage, &folder);
+        let settings = running::settings(self.stage, &folder);
         match data {
             Data::Nothing => {}
             Data::Snapshot(count) => {
@@ -352,14 +360,31 @@ impl<'a> Scene<'a> {
         let before = snapshots_said(&log)?.len();
         let one = Traffic { mix: "set=100", connections: 1, outstanding: 16, multi_size: 1 };
         self.tool().load(&one, ENOUGH, self.path())?;
-        let end = std::time::Instant::now() + DEADLINE;
-        while std::time::Instant::now() < end {
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
             if let Some(&said) = snapshots_said(&log)?.get(before) {
                 return Ok(said);
             }
             thread::sleep(Duration::from_millis(100));
         }
         anyhow::bail!("no snapshot was written within {} s", DEADLINE.as_secs())
+    }
+}
+
+/// What an administrator puts on a machine for this server, in bytes.
+fn installed_bytes(kind: &Kind, scratch: &Path) -> Result<u64> {
+    match kind {
+        Kind::Rookeeper(binary) => {
+            let stripped = scratch.join("stripped");
+            let status = Command::new("strip").arg("-o").arg(&stripped).arg(binary).status();
+            ensure!(status.context("strip does not start")?.success(), "strip failed");
+            Ok(fs::metadata(stripped)?.len())
+        }
+        Kind::Java(release) => {
+            let jars =
+                fs::read_dir(workspace::cache().join("java").join(release.line()).join("lib"))?;
+            jars.map(|jar| Ok(jar?.metadata()?.len())).sum()
+        }
     }
 }
 
