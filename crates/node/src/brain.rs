@@ -12,7 +12,7 @@ use tree::{
 };
 use wire::{
     DecodeError, ErrorCode, EventType, Id, Limits, LogEntry, OpCode, PathRequest, Perms,
-    ReplyHeader, TxnHeader, WatcherEvent, WriteRequest, write_reply,
+    ReplyHeader, TxnHeader, WatcherEvent, WriteRequest, path, write_reply,
 };
 
 use crate::flight::{Append, Asked, Flight, Ticket};
@@ -354,10 +354,9 @@ impl Brain {
     /// within the exclusive section.
     pub fn apply_committed<L: WatchLock>(&mut self, replica: &mut Replica<L>, sink: &mut dyn Sink) {
         while let Some(group) = self.flight.take_committed() {
-            let mut start = 0;
-            for ((_, end), asked) in group.append.entries.iter().zip(group.asked) {
-                self.apply(replica, &group.append.bytes[start..*end], asked, sink);
-                start = *end;
+            replica.tree.warm(group.append.payloads().filter_map(LogEntry::leading_path));
+            for (payload, asked) in group.append.payloads().zip(group.asked) {
+                self.apply(replica, payload, asked, sink);
             }
             let applied = group.append.ticket.zxid;
             self.overlay.caught_up(applied);
@@ -466,6 +465,7 @@ impl Brain {
             skip_acl: self.settings.rules.skip_acl,
             limits: self.settings.limits,
         };
+        replica.tree.warm(connection.lane.answerable_reads().filter_map(path::leading));
         while let Some(queued) = connection.lane.pop_answerable(&mut self.backlog) {
             let mut zxid = replica.tree.last_zxid();
             let (ask, err) = match queued {

@@ -30,6 +30,18 @@ pub struct Append {
     pub entries: Vec<(Zxid, usize)>,
 }
 
+impl Append {
+    /// The entries' payloads, in order.
+    pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.entries.iter().map(move |(_, end)| {
+            let payload = &self.bytes[start..*end];
+            start = *end;
+            payload
+        })
+    }
+}
+
 /// Whose request a transaction carries out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {

@@ -69,6 +69,15 @@ impl Lane {
         }
     }
 
+    /// The bodies of the reads that are answered next.
+    pub(crate) fn answerable_reads(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map_while(|queued| match queued {
+            Queued::Write => None,
+            Queued::Read(_, body) => Some(&body[..]),
+            Queued::Refused(..) => Some(&[][..]),
+        })
+    }
+
     /// The connection has ended: nobody waits any more.
     pub(crate) fn clear(&mut self, backlog: &mut Backlog) {
         while self.pop(backlog).is_some() {}

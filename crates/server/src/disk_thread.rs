@@ -48,7 +48,13 @@ impl DiskThread {
         while let Some(groups) = self.hub.log.take() {
             self.write(&groups, &mut frames)?;
             if let Some(last) = groups.back() {
-                self.hub.tell([Message::Persisted(last.append.ticket)]);
+                let persisted = [Message::Persisted(last.append.ticket)];
+                // Answering is for whoever has time: here only if there is nothing to write.
+                if self.hub.log.is_empty() {
+                    self.hub.tell(persisted);
+                } else {
+                    self.hub.leave(persisted);
+                }
             }
             self.after_group()?;
         }
@@ -65,13 +71,9 @@ impl DiskThread {
         frames.clear();
         let (mut first, mut count) = (None, 0);
         for Group { append, .. } in groups {
-            let mut start = 0;
-            for (zxid, end) in &append.entries {
-                frame_entry(&append.bytes[start..*end], frames);
-                start = *end;
-                first.get_or_insert(*zxid);
-                count += 1;
-            }
+            append.payloads().for_each(|payload| frame_entry(payload, frames));
+            first = first.or(append.entries.first().map(|(zxid, _)| *zxid));
+            count += append.entries.len() as u64;
         }
         let Some(first) = first else { return Ok(()) };
         self.log.append(first, frames)?;

@@ -1,12 +1,14 @@
 use std::collections::{HashMap, VecDeque};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use base::{Now, Prng};
 use node::{Brain, Input, Replica, WatchLock};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use tokio::sync::Notify;
 use tree::{ConnId, Tree, Watches};
-use wire::{ErrorCode, OpCode};
+use wire::{ErrorCode, OpCode, path};
 
 use crate::admission::{Admission, Candidate, Verdict};
 use crate::arrears::Arrears;
@@ -19,7 +21,6 @@ use crate::log_queue::LogQueue;
 use crate::metrics::{Counter, Metrics, Recorder, Summary};
 use crate::outboxes::Outboxes;
 use crate::throttle::{ConnectionThrottle, Errand};
-use crate::traffic::leading_path;
 
 /// Past this many bytes of unfinished requests nothing is read from anybody.
 const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
@@ -69,12 +70,37 @@ impl Turnstile {
     }
 }
 
+/// A look at the core. Whoever came meanwhile found nobody driving and left: what they left is
+/// attended to afterwards.
+pub(crate) struct Look<'h> {
+    hub: &'h Hub,
+    core: Option<MutexGuard<'h, Core>>,
+}
+
+impl Deref for Look<'_> {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        self.core.as_ref().expect("held until dropped")
+    }
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        self.core = None;
+        if !self.hub.inbox.is_empty() {
+            self.hub.drive();
+        }
+    }
+}
+
 /// Where all threads meet: the brain, the replica, and the way to both.
 ///
 /// Nobody waits for the brain. Whoever brings it something leaves it in the inbox and, if the brain
 /// is free, takes a turn as its driver until the inbox is empty; if it is not, whoever drives it
-/// now will find the message. So a write costs no thread switch on its way in, and the thread that
-/// made it durable answers it.
+/// now will find the message. So a write costs no thread switch on its way in, and while there is
+/// little to do the thread that made it durable answers it; while there is much, that thread goes
+/// on writing and an I/O thread answers.
 ///
 /// Locks are taken in this order: core, replica, watches or outbox. Nothing is sent under the core,
 /// and it is let go after each turn, for the four-letter words to look in.
@@ -82,9 +108,11 @@ pub(crate) struct Hub {
     inbox: Inbox,
     /// Requests in process beyond which who has some there is not read (`globalOutstandingLimit`).
     in_process_max: usize,
-    pub(crate) core: Mutex<Core>,
+    core: Mutex<Core>,
     pub(crate) replica: RwLock<Replica<WatchCell>>,
     pub(crate) log: LogQueue,
+    /// Rung when something was left in the inbox.
+    bell: Notify,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) turnstile: Mutex<Turnstile>,
@@ -120,6 +148,7 @@ impl Hub {
             core: Mutex::new(core),
             replica: RwLock::new(replica),
             log: LogQueue::default(),
+            bell: Notify::new(),
             clock,
             metrics,
             turnstile: Mutex::new(turnstile),
@@ -149,6 +178,29 @@ impl Hub {
     pub(crate) fn tell(&self, messages: impl IntoIterator<Item = Message>) {
         self.inbox.put(messages);
         self.drive();
+    }
+
+    /// The core, to look in; no other lock may be held when the look ends.
+    pub(crate) fn look(&self) -> Look<'_> {
+        Look { hub: self, core: Some(self.core.lock()) }
+    }
+
+    /// Leaves messages for the brain and goes on: an I/O thread attends to them, unless somebody
+    /// drives the brain already.
+    pub(crate) fn leave(&self, messages: impl IntoIterator<Item = Message>) {
+        self.inbox.put(messages);
+        // Who holds the core looks into the inbox once more after it has let go.
+        if self.core.try_lock().is_some() {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Drives the brain whenever something was left for it.
+    pub(crate) async fn attend(&self) {
+        loop {
+            self.bell.notified().await;
+            self.drive();
+        }
     }
 
     fn drive(&self) {
@@ -343,22 +395,12 @@ impl Hub {
     }
 }
 
-/// Prepares the lookups of all requests that came together.
+/// Prepares the lookups of all writes that came together. The reads behind them have time.
 fn warm(tree: &Tree, messages: &[Message]) {
-    let mut paths = messages.iter().filter_map(|message| match message {
-        Message::Input(Input::Requested { body, .. }) => leading_path(body),
+    tree.warm(messages.iter().filter_map(|message| match message {
+        Message::Input(Input::Requested { op, body, .. }) if op.is_write() => path::leading(body),
         Message::Input(_) | Message::Opened(_) | Message::Persisted(_) | Message::Tick => None,
-    });
-    let mut batch = [&[][..]; Tree::WARM_MAX];
-    loop {
-        let taken = batch.iter_mut().zip(&mut paths).map(|(slot, path)| *slot = path).count();
-        if taken > 1 {
-            tree.warm(&batch[..taken]);
-        }
-        if taken < Tree::WARM_MAX {
-            return;
-        }
-    }
+    }));
 }
 
 fn note_verdict(recorder: &Recorder, candidate: &Candidate, verdict: Verdict) {

@@ -37,6 +37,11 @@ impl LogQueue {
         self.changed.notify_one();
     }
 
+    /// Whether nothing waits to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state.lock().groups.is_empty()
+    }
+
     /// No more groups are taken in; those there are will still be written.
     pub(crate) fn close(&self) {
         self.state.lock().is_closed = true;

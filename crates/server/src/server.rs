@@ -191,7 +191,7 @@ impl Server {
         self.stages.send_replace(Stage::Closing);
         self.hub.log.close();
         join(self.disk);
-        let clients: Vec<_> = self.hub.core.lock().clients.values().cloned().collect();
+        let clients: Vec<_> = self.hub.look().clients.values().cloned().collect();
         for client in clients {
             client.outbox.lock().close();
             client.flush();
@@ -433,6 +433,8 @@ fn io_threads(
         let name = format!("io-{number}");
         threads.push(thread::Builder::new().name(name).spawn(move || {
             let local = LocalSet::new();
+            let hub = service.hub.clone();
+            local.spawn_local(async move { hub.attend().await });
             let serving = serve_clients(service.clone(), ids, listen, arriving);
             let runtime = match head {
                 Some((runtime, listener, desks)) => {

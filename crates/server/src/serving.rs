@@ -7,13 +7,13 @@ use node::{Answer, Answered, Asker, Input, read};
 use tree::Tree;
 use wire::{
     AuthPacket, DecodeError, ErrorCode, Frames, Limits, OpCode, Reader, Record, ReplyHeader,
-    RequestHeader, write_reply,
+    RequestHeader, path, write_reply,
 };
 
 use crate::connection::{Connection, Desk, Stage, cost};
 use crate::inbox::Message;
 use crate::metrics::{Counter, Recorder, Summary};
-use crate::traffic::{leading_path, note_read};
+use crate::traffic::note_read;
 
 /// What the reads that are answered within one shared section may [`cost`]: the writer waits for
 /// its end.
@@ -227,9 +227,8 @@ impl Connection {
     }
 }
 
-/// Prepares the lookups of a read and of what stands behind it. One alone gains nothing.
+/// Prepares the lookups of a read and of those behind it that may be answered with it.
 fn warm(tree: &Tree, first: &DirectRead<'_>, frames: &Frames<'_>, limits: Limits) {
-    let mut paths = [&[][..]; Tree::WARM_MAX];
     let mut ahead = frames.clone();
     let bodies = std::iter::from_fn(|| {
         let payload = ahead.next_frame().ok()??;
@@ -237,15 +236,8 @@ fn warm(tree: &Tree, first: &DirectRead<'_>, frames: &Frames<'_>, limits: Limits
         OpCode::from_code(header.op).filter(|op| is_read(*op))?;
         payload.get(HEADER_BYTES..)
     });
-    let bodies = std::iter::once(first.body).chain(bodies);
-    let mut count = 0;
-    for (slot, body) in paths.iter_mut().zip(bodies) {
-        *slot = leading_path(body).unwrap_or_default();
-        count += 1;
-    }
-    if count > 1 {
-        tree.warm(&paths[..count]);
-    }
+    let bodies = std::iter::once(first.body).chain(bodies).take(SECTION_COST_MAX);
+    tree.warm(bodies.filter_map(path::leading));
 }
 
 /// Whether the serving server answers it from its own state.

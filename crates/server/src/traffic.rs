@@ -1,7 +1,7 @@
 //! Counts what goes to clients, by looking at the frames themselves.
 
 use tree::Change;
-use wire::ReplyHeader;
+use wire::{ReplyHeader, path};
 
 use crate::metrics::{Counter, Recorder, SummarySet};
 
@@ -35,7 +35,7 @@ fn note_packet(recorder: &Recorder, payload: &[u8]) {
 
 /// Counts a read that has taken so many bytes from the node that its request's `body` begins with.
 pub(crate) fn note_read(recorder: &Recorder, body: &[u8], bytes: usize) {
-    if let Some(path) = leading_path(body) {
+    if let Some(path) = path::leading(body) {
         note_set(recorder, SummarySet::ReadPerNamespace, path, path.len() + bytes + STAT_BYTES);
     }
 }
@@ -58,12 +58,6 @@ fn namespace(path: &[u8]) -> Option<&str> {
     let names = path.strip_prefix(b"/")?;
     let end = names.iter().position(|byte| *byte == b'/').unwrap_or(names.len());
     str::from_utf8(&names[..end]).ok().filter(|namespace| !namespace.is_empty())
-}
-
-/// The path that the body of most requests begins with.
-pub(crate) fn leading_path(body: &[u8]) -> Option<&[u8]> {
-    let (len, rest) = body.split_first_chunk::<4>()?;
-    rest.get(..u32::from_be_bytes(*len) as usize)
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl WordsDesk {
             Word::Gtmk => self.trace_mask.load(Ordering::Relaxed).to_string(),
             Word::Stmk => self.set_trace_mask(after),
             Word::Crst => {
-                hub.core.lock().clients.values().for_each(|client| client.reset_stats());
+                hub.look().clients.values().for_each(|client| client.reset_stats());
                 words::CONNECTION_STATS_RESET.into()
             }
             Word::Srst => {
@@ -100,7 +100,7 @@ impl WordsDesk {
     }
 
     fn server(&self, hub: &Hub) -> words::ServerView<'static> {
-        let core = hub.core.lock();
+        let core = hub.look();
         let replica = hub.replica.read();
         let snapshot = hub.metrics.snapshot();
         let stats = snapshot.server();
@@ -124,7 +124,7 @@ impl WordsDesk {
     }
 
     fn gauges(&self, hub: &Hub) -> GaugeValues {
-        let core = hub.core.lock();
+        let core = hub.look();
         let replica = hub.replica.read();
         let tree = &replica.tree;
         let watch_count = node::WatchLock::with(&replica.watches, |watches| watches.count());
@@ -151,7 +151,7 @@ impl WordsDesk {
     }
 
     fn dump(&self, hub: &Hub, out: &mut Text) -> std::fmt::Result {
-        let core = hub.core.lock();
+        let core = hub.look();
         let now = hub.clock.now();
         let to_wall = now.wall_ms - now.mono_ms;
         let sessions = self.sessions_by_expiry(&core, to_wall);
@@ -243,7 +243,7 @@ fn outstanding(core: &Core) -> u64 {
 }
 
 fn connections(hub: &Hub, asking: &Client) -> Vec<words::ConnectionView> {
-    let core = hub.core.lock();
+    let core = hub.look();
     let view = |client: &Arc<Client>| connection(client, client.id == asking.id);
     in_order(&core).into_iter().map(view).collect()
 }
@@ -291,7 +291,7 @@ fn watch_summary(hub: &Hub) -> words::WatchSummary {
 }
 
 fn sessions_of(hub: &Hub) -> HashMap<ConnId, SessionId> {
-    let core = hub.core.lock();
+    let core = hub.look();
     core.clients.iter().map(|(id, client)| (*id, client.stats.lock().session)).collect()
 }
 

@@ -21,7 +21,7 @@ use crate::watch_table::Subject;
 /// Parts of the index, so that growing one never moves all entries at once.
 const SHARDS: usize = 256;
 
-/// How many lookups are prepared together at most.
+/// How many lookups are prepared together at most: more than the processor waits for at once.
 pub(crate) const WARM_MAX: usize = 32;
 
 /// Names a node's slot.
@@ -65,7 +65,7 @@ impl Chunks {
         self.0[id.chunk()].node(id.slot())
     }
 
-    /// Some byte of the node.
+    /// Some bytes of the node.
     fn touch(&self, id: NodeId) -> u8 {
         self.0.get(id.chunk()).map_or(0, |chunk| chunk.touch(id.slot()))
     }

@@ -166,14 +166,21 @@ impl Tree {
         self.store.find(path).map(|id| self.node_ref(id))
     }
 
-    /// Prepares lookups of these paths, so that those that come at once are quick: as many as
-    /// [`Tree::WARM_MAX`].
-    pub fn warm(&self, paths: &[&[u8]]) {
-        self.store.warm(paths);
+    /// Prepares lookups of these paths, so that those that come at once are quick. They need not
+    /// be there, nor be paths.
+    pub fn warm<'p>(&self, mut paths: impl Iterator<Item = &'p [u8]>) {
+        let mut batch = [&[][..]; WARM_MAX];
+        loop {
+            let taken = batch.iter_mut().zip(&mut paths).map(|(slot, path)| *slot = path).count();
+            // One alone gains nothing.
+            if taken > 1 {
+                self.store.warm(&batch[..taken]);
+            }
+            if taken < WARM_MAX {
+                return;
+            }
+        }
     }
-
-    /// How many lookups can be prepared together.
-    pub const WARM_MAX: usize = WARM_MAX;
 
     /// Paths of the session's ephemeral nodes, in no order.
     pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = String> + '_ {

@@ -104,6 +104,14 @@ pub fn top_component(path: &str) -> &str {
     path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default()
 }
 
+/// The path that the body of most requests and transactions begins with, unchecked: for counting
+/// and preparing only.
+#[must_use]
+pub fn leading(body: &[u8]) -> Option<&[u8]> {
+    let (len, rest) = body.split_first_chunk::<4>()?;
+    rest.get(..u32::from_be_bytes(*len) as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

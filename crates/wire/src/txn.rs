@@ -5,6 +5,7 @@ use base::{SessionId, Zxid};
 use crate::acl::Acl;
 use crate::jute::{Buffer, DecodeError, Limits, Reader, Record, Text};
 use crate::op::OpCode;
+use crate::path;
 
 records! {
     /// Precedes every transaction in log and proposals (32 bytes).
@@ -234,6 +235,7 @@ fn read_create<'a>(input: &mut Reader<'a>) -> Result<CreateTxn<'a>, DecodeError>
 }
 
 /// Length of a digest behind a transaction.
+const HEADER_LEN: usize = 32;
 const DIGEST_LEN: usize = 12;
 
 /// Whether the paths are there is known by nothing but what is left of the entry: with
@@ -281,6 +283,12 @@ impl<'a> LogEntry<'a> {
         let txn = Txn::read(header.op, &mut input)?;
         let digest = if input.rest().len() < DIGEST_LEN { None } else { Some(input.read()?) };
         Ok(LogEntry { header, txn, digest })
+    }
+
+    /// The path that an entry's payload is about, unchecked: for preparing only.
+    #[must_use]
+    pub fn leading_path(payload: &[u8]) -> Option<&[u8]> {
+        path::leading(payload.get(HEADER_LEN..)?)
     }
 
     /// Appends the payload to `out`.
