@@ -2,18 +2,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use base::Prng;
 use storage::{
-    Allowance, DataDirectory, Error, LogWriter, SnapshotFile, SnapshotOptions, SnapshotPolicy,
-    frame_entry,
+    Allowance, DataDirectory, Error, LogWriter, Pace, PieceDone, Shared, SnapshotFile,
+    SnapshotOptions, SnapshotPolicy, Step, frame_entry,
 };
 
 use crate::hub::Hub;
 use crate::inbox::Message;
-use crate::log_queue::Group;
+use crate::log_queue::{Group, LogQueue};
 use crate::metrics::{Counter, Metrics, Summary};
 
 /// How the log is written and when snapshots are taken.
@@ -33,8 +34,10 @@ pub(crate) struct DiskThread {
     pub(crate) settings: DiskSettings,
     /// Transactions and bytes logged since the last snapshot.
     pub(crate) since_snapshot: (u64, u64),
+    /// Bytes logged since the start, for a snapshot under way to see.
+    pub(crate) logged: Arc<AtomicU64>,
     /// The snapshot under way.
-    pub(crate) snapshot: Option<JoinHandle<()>>,
+    pub(crate) snapshot: Option<JoinHandle<Option<SnapshotFile>>>,
 }
 
 impl DiskThread {
@@ -83,6 +86,7 @@ impl DiskThread {
         note_batch(&self.hub.metrics, groups, count, taken);
         self.since_snapshot.0 += count;
         self.since_snapshot.1 += frames.len() as u64;
+        self.logged.fetch_add(frames.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -96,6 +100,11 @@ impl DiskThread {
     }
 
     fn after_group(&mut self) -> Result<(), Error> {
+        if let Some(finished) = self.snapshot.take_if(|snapshot| snapshot.is_finished())
+            && let Ok(Some(file)) = finished.join()
+        {
+            self.policy.written(file.bytes);
+        }
         let (txns, bytes) = self.since_snapshot;
         if self.policy.is_due(txns, bytes) {
             return self.begin_snapshot();
@@ -110,15 +119,17 @@ impl DiskThread {
         self.since_snapshot = (0, 0);
         self.policy.draw(&mut self.prng);
         self.log.roll()?;
-        if self.snapshot.as_ref().is_some_and(|running| !running.is_finished()) {
-            tracing::warn!("the last snapshot is still being written: none is begun now");
+        if self.snapshot.is_some() {
+            tracing::debug!("the last snapshot is still being written: none is begun now");
             return Ok(());
         }
         let (hub, directory) = (self.hub.clone(), self.directory.clone());
+        let logged = self.logged.clone();
         let options = self.settings.snapshot;
         let work = move || {
             let begun = Instant::now();
-            match take_snapshot(&hub, &directory, options) {
+            let taken = take_snapshot(&hub, &directory, options, &logged);
+            match &taken {
                 Ok(file) => {
                     let took_ms = whole_ms(begun.elapsed());
                     hub.metrics.sample(Summary::SnapshotTime, took_ms);
@@ -130,6 +141,7 @@ impl DiskThread {
                     tracing::error!(%error, "no snapshot: the log keeps everything meanwhile");
                 }
             }
+            taken.ok()
         };
         match thread::Builder::new().name("snapshot".into()).spawn(work) {
             Ok(running) => self.snapshot = Some(running),
@@ -162,9 +174,42 @@ fn take_snapshot(
     hub: &Hub,
     directory: &DataDirectory,
     options: SnapshotOptions,
+    logged: &AtomicU64,
 ) -> Result<SnapshotFile, Error> {
     let take = || hub.replica.read().tree.view();
     Allowance::default().snapshot(take, |view, retained_bytes_max| {
-        directory.write_snapshot(view, SnapshotOptions { retained_bytes_max, ..options })
+        let options = SnapshotOptions { retained_bytes_max, ..options };
+        let begun = Shared::new(logged.load(Ordering::Relaxed));
+        let is_pressed = &|| view.retained_bytes() > retained_bytes_max / 2;
+        let mut pace =
+            BesideLog { shared: begun, logged, log: &hub.log, is_pressed, at: Instant::now() };
+        directory.write_snapshot(view, options, &mut pace)
     })
+}
+
+/// The pace of a snapshot that is written beside the log.
+struct BesideLog<'h> {
+    shared: Shared,
+    logged: &'h AtomicU64,
+    log: &'h LogQueue,
+    is_pressed: &'h dyn Fn() -> bool,
+    /// When the piece under way was begun.
+    at: Instant,
+}
+
+impl Pace for BesideLog<'_> {
+    fn next_piece(&mut self, synced: u64) -> u64 {
+        let done = PieceDone {
+            synced,
+            took: self.at.elapsed(),
+            logged: self.logged.load(Ordering::Relaxed),
+            is_pressed: (self.is_pressed)() || self.log.is_closed(),
+        };
+        let Step { rest, piece } = self.shared.next(done);
+        if !rest.is_zero() {
+            thread::sleep(rest);
+        }
+        self.at = Instant::now();
+        piece
+    }
 }

@@ -42,6 +42,11 @@ impl LogQueue {
         self.state.lock().groups.is_empty()
     }
 
+    /// Whether no more groups are taken in: the server ends.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().is_closed
+    }
+
     /// No more groups are taken in; those there are will still be written.
     pub(crate) fn close(&self) {
         self.state.lock().is_closed = true;

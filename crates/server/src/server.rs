@@ -315,7 +315,7 @@ fn disk_thread(
             force_sync: config.txn_log.force_sync,
         }),
         policy: storage::SnapshotPolicy::new(
-            config.snapshots.snap_count.into(),
+            config.snapshots.snap_count.map(u64::from),
             bytes_max,
             &mut prng,
         ),
@@ -326,6 +326,7 @@ fn disk_thread(
             fsync_warning: Duration::from_millis(config.txn_log.fsync_warning_threshold_ms),
         },
         since_snapshot,
+        logged: Arc::default(),
         snapshot: None,
     }
 }

@@ -265,8 +265,9 @@ impl Default for TxnLog {
 /// Snapshots, and what recovery asks of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshots {
-    /// `snapCount`: transactions between snapshots, at least 2 (half of it is random).
-    pub snap_count: u32,
+    /// `snapCount`: transactions between snapshots, at least 2 (half of it is random); none is 100,000, and more of a
+    /// large tree.
+    pub snap_count: Option<u32>,
     /// `snapSizeLimitInKb`: log bytes between snapshots; none is off.
     pub size_limit_kb: Option<u64>,
     /// `snapshot.compression.method`.
@@ -282,7 +283,7 @@ pub struct Snapshots {
 impl Default for Snapshots {
     fn default() -> Self {
         Self {
-            snap_count: 100_000,
+            snap_count: None,
             size_limit_kb: Some(4_194_304),
             compression: Compression::None,
             trust_empty: false,

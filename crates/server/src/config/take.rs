@@ -177,7 +177,7 @@ fn fsync_warning_threshold_ms(settings: &mut Settings) -> Option<u64> {
 
 impl Snapshots {
     fn take(&mut self, settings: &mut Settings) {
-        self.snap_count = snap_count(settings, self.snap_count);
+        self.snap_count = snap_count(settings).or(self.snap_count);
         self.size_limit_kb =
             settings.long_above_zero("zookeeper.snapSizeLimitInKb", self.size_limit_kb);
         self.compression = compression(settings);
@@ -191,18 +191,16 @@ impl Snapshots {
 }
 
 /// Decimal only, unlike its neighbours; half of it is random, so it cannot be 1.
-fn snap_count(settings: &mut Settings, default: u32) -> u32 {
+fn snap_count(settings: &mut Settings) -> Option<u32> {
     const NAME: &str = "zookeeper.snapCount";
     let decimal = |text: &str| text.parse::<i32>().ok();
-    let Some(count) = settings.read(NAME, "a decimal number", decimal) else {
-        return default;
-    };
+    let count = settings.read(NAME, "a decimal number", decimal)?;
     if count < 2
         && let Some(given) = settings.property(NAME)
     {
         settings.note(given.warning("2 is used, the least there is"));
     }
-    u32::try_from(count).unwrap_or(0).max(2)
+    Some(u32::try_from(count).unwrap_or(0).max(2))
 }
 
 fn compression(settings: &mut Settings) -> Compression {
@@ -348,7 +346,10 @@ mod tests {
             &[("fsync.warningthresholdms", "20")],
         )
         .expect("good");
-        assert_eq!((config.snapshots.snap_count, config.snapshots.size_limit_kb), (2, Some(1_024)));
+        assert_eq!(
+            (config.snapshots.snap_count, config.snapshots.size_limit_kb),
+            (Some(2), Some(1_024))
+        );
         assert_eq!((config.txn_log.size_limit_kb, config.txn_log.pre_alloc_kb), (Some(8), 1_024));
         assert_eq!(
             (config.txn_log.force_sync, config.txn_log.fsync_warning_threshold_ms),

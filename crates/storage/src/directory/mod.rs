@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::log::{LogOptions, LogWriter, truncate_log};
 use crate::purge::purge;
 use crate::recovery::{Progress, Recovered, RecoveryOptions, recover};
-use crate::snapshot::{SnapshotFile, SnapshotOptions, write_snapshot};
+use crate::snapshot::{Pace, SnapshotFile, SnapshotOptions, write_snapshot};
 
 /// Which directories, and whether they may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,8 +104,9 @@ impl DataDirectory {
         &self,
         view: &View,
         options: SnapshotOptions,
+        pace: &mut dyn Pace,
     ) -> Result<SnapshotFile, Error> {
-        write_snapshot(&*self.disk, &self.layout.snap_dir, view, options)
+        write_snapshot(&*self.disk, &self.layout.snap_dir, view, options, pace)
     }
 
     /// [`purge`] of these directories.

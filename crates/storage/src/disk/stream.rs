@@ -1,6 +1,7 @@
 use std::io::{self, Read, Write};
 
 use super::DiskFile;
+use crate::snapshot::Pace;
 
 /// A file read from its front.
 #[derive(Debug)]
@@ -23,21 +24,19 @@ impl Read for FileSource {
     }
 }
 
-/// How much may be written and not synced, in bytes. A journal's commit takes along what is dirty
-/// of a file that grows, and whoever syncs another file, the log, waits for it.
-const UNSYNCED_MAX: u64 = 4 << 20;
-
-/// A file written from its front.
-#[derive(Debug)]
-pub(crate) struct FileSink {
+/// A file written from its front, and synced in pieces.
+pub(crate) struct FileSink<'p> {
     file: Box<dyn DiskFile>,
     position: u64,
-    synced: u64,
+    /// Where the piece ends that is being written.
+    piece_end: u64,
+    pace: &'p mut dyn Pace,
 }
 
-impl FileSink {
-    pub(crate) fn new(file: Box<dyn DiskFile>) -> FileSink {
-        FileSink { file, position: 0, synced: 0 }
+impl<'p> FileSink<'p> {
+    pub(crate) fn new(file: Box<dyn DiskFile>, pace: &'p mut dyn Pace) -> FileSink<'p> {
+        let piece_end = pace.next_piece(0);
+        FileSink { file, position: 0, piece_end, pace }
     }
 
     /// How many bytes were written.
@@ -51,13 +50,13 @@ impl FileSink {
     }
 }
 
-impl Write for FileSink {
+impl Write for FileSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write_at(bytes, self.position)?;
         self.position += bytes.len() as u64;
-        if self.position - self.synced >= UNSYNCED_MAX {
+        if self.position >= self.piece_end {
             self.sync()?;
-            self.synced = self.position;
+            self.piece_end = self.position + self.pace.next_piece(self.position);
         }
         Ok(bytes.len())
     }

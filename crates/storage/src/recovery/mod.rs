@@ -22,7 +22,7 @@ use wire::{Txn, TxnHeader};
 use crate::directory::Layout;
 use crate::disk::Disk;
 use crate::error::Error;
-use crate::snapshot::{SnapshotOptions, load_snapshot, write_snapshot};
+use crate::snapshot::{FullSpeed, SnapshotOptions, load_snapshot, write_snapshot};
 pub use case::{Case, Finding, Verdict};
 use replay::Replay;
 use survey::Survey;
@@ -285,7 +285,7 @@ impl Recovery<'_> {
         if origin == Origin::FirstStart || buried > 0 {
             let view = recovered.tree.view();
             let dir = &self.layout.snap_dir;
-            write_snapshot(self.disk, dir, &view, self.options.snapshot)?;
+            write_snapshot(self.disk, dir, &view, self.options.snapshot, &mut FullSpeed)?;
         }
         Ok(recovered)
     }

@@ -15,6 +15,7 @@
 //! One of Java's may hold later ones in part; replaying them again does no harm.
 
 mod latest;
+mod pace;
 mod packing;
 mod reader;
 mod snappy;
@@ -23,6 +24,7 @@ mod survey;
 mod writer;
 
 pub use latest::Allowance;
+pub use pace::{FullSpeed, Pace, PieceDone, Shared, Step};
 pub(crate) use reader::verify_snapshot;
 pub use reader::{SnapshotContent, load_snapshot};
 pub(crate) use survey::{Candidate, candidates};

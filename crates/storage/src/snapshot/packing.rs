@@ -8,15 +8,14 @@ use crate::disk::FileSink;
 use crate::file_name::Compression;
 
 /// A file under one of the packings.
-#[derive(Debug)]
-pub(crate) enum PackedSink {
-    Plain(FileSink),
-    Gzip(GzEncoder<FileSink>),
-    Snappy(Box<SnappySink<FileSink>>),
+pub(crate) enum PackedSink<'p> {
+    Plain(FileSink<'p>),
+    Gzip(GzEncoder<FileSink<'p>>),
+    Snappy(Box<SnappySink<FileSink<'p>>>),
 }
 
-impl PackedSink {
-    pub(crate) fn new(file: FileSink, packing: Compression) -> io::Result<PackedSink> {
+impl<'p> PackedSink<'p> {
+    pub(crate) fn new(file: FileSink<'p>, packing: Compression) -> io::Result<PackedSink<'p>> {
         Ok(match packing {
             Compression::None => PackedSink::Plain(file),
             Compression::Gzip => {
@@ -27,7 +26,7 @@ impl PackedSink {
     }
 
     /// Writes what is still held back, and returns the file.
-    pub(crate) fn finish(self) -> io::Result<FileSink> {
+    pub(crate) fn finish(self) -> io::Result<FileSink<'p>> {
         match self {
             PackedSink::Plain(file) => Ok(file),
             PackedSink::Gzip(packer) => packer.finish(),
@@ -36,7 +35,7 @@ impl PackedSink {
     }
 }
 
-impl Write for PackedSink {
+impl Write for PackedSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             PackedSink::Plain(file) => file.write(bytes),

@@ -5,6 +5,7 @@ use simd_adler32::Adler32;
 use tree::{NodeView, View};
 use wire::{Acl, Record, Text};
 
+use super::pace::Pace;
 use super::packing::PackedSink;
 use super::{DIGEST_VERSION, END, MAGIC, SnapshotFile, VERSION};
 use crate::disk::{Disk, FileSink};
@@ -37,7 +38,7 @@ impl Default for SnapshotOptions {
 }
 
 /// Collected before it is packed and written, in bytes.
-const BUFFER: usize = 256 << 10;
+const BUFFER: usize = 64 << 10;
 
 /// Writes a snapshot of `view` into `dir`, durably: content, name and directory. Until it is whole
 /// it has a name that no server takes for a snapshot's.
@@ -50,11 +51,12 @@ pub fn write_snapshot(
     dir: &Path,
     view: &View,
     options: SnapshotOptions,
+    pace: &mut dyn Pace,
 ) -> Result<SnapshotFile, Error> {
     let zxid = view.last_zxid();
     let name = FileName::Snapshot(zxid, options.compression);
     let unfinished = dir.join(name.unfinished());
-    let written = write_file(disk, &unfinished, view, options);
+    let written = write_file(disk, &unfinished, view, options, pace);
     if written.is_err() {
         // Gives the room back at once. If it fails too, the next start removes the file.
         let _ = disk.remove(&unfinished);
@@ -71,9 +73,10 @@ fn write_file(
     path: &Path,
     view: &View,
     options: SnapshotOptions,
+    pace: &mut dyn Pace,
 ) -> Result<u64, Error> {
     let file = disk.create(path).map_err(Error::io("create", path))?;
-    let packed = PackedSink::new(FileSink::new(file), options.compression);
+    let packed = PackedSink::new(FileSink::new(file, pace), options.compression);
     let mut sink = Sink {
         out: packed.map_err(Error::io("write", path))?,
         buffer: Vec::with_capacity(2 * BUFFER),
@@ -100,7 +103,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-fn write_content(sink: &mut Sink, view: &View, options: SnapshotOptions) -> Result<(), Stop> {
+fn write_content(sink: &mut Sink<'_>, view: &View, options: SnapshotOptions) -> Result<(), Stop> {
     sink.buffer.extend_from_slice(&MAGIC);
     sink.put(&VERSION);
     sink.put(&-1i64);
@@ -131,7 +134,7 @@ fn write_content(sink: &mut Sink, view: &View, options: SnapshotOptions) -> Resu
     Ok(())
 }
 
-fn write_sessions(sink: &mut Sink, view: &View) -> io::Result<()> {
+fn write_sessions(sink: &mut Sink<'_>, view: &View) -> io::Result<()> {
     let sessions = view.sessions();
     sink.put(&count(sessions.len())?);
     for (session, timeout_ms) in sessions {
@@ -142,7 +145,7 @@ fn write_sessions(sink: &mut Sink, view: &View) -> io::Result<()> {
     Ok(())
 }
 
-fn write_acls(sink: &mut Sink, view: &View) -> io::Result<()> {
+fn write_acls(sink: &mut Sink<'_>, view: &View) -> io::Result<()> {
     let acls = view.acls();
     sink.put(&count(acls.len())?);
     for (id, list) in acls {
@@ -153,13 +156,13 @@ fn write_acls(sink: &mut Sink, view: &View) -> io::Result<()> {
     Ok(())
 }
 
-fn write_acl(sink: &mut Sink, list: &[Acl<'static>]) -> io::Result<()> {
+fn write_acl(sink: &mut Sink<'_>, list: &[Acl<'static>]) -> io::Result<()> {
     sink.put(&count(list.len())?);
     list.iter().for_each(|acl| sink.put(acl));
     Ok(())
 }
 
-fn write_node(sink: &mut Sink, node: &NodeView<'_>) {
+fn write_node(sink: &mut Sink<'_>, node: &NodeView<'_>) {
     sink.put(&Text::from(node.path));
     sink.put(&node.data);
     sink.put(&node.acl_id);
@@ -171,13 +174,13 @@ fn count(items: usize) -> io::Result<i32> {
 }
 
 /// Collects what is written, sums it up, and passes it on in large pieces.
-struct Sink {
-    out: PackedSink,
+struct Sink<'p> {
+    out: PackedSink<'p>,
     buffer: Vec<u8>,
     sum: Adler32,
 }
 
-impl Sink {
+impl Sink<'_> {
     fn put<'a>(&mut self, record: &impl Record<'a>) {
         record.write(&mut self.buffer);
     }

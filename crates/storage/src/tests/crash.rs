@@ -8,8 +8,8 @@ use base::{Prng, Zxid};
 use super::{create, layout, tree_at};
 use crate::disk::fake::{FakeDisk, Fault};
 use crate::{
-    Case, DataDirectory, DirectoryOptions, Error, LogOptions, Recovered, RecoveryOptions,
-    SnapshotOptions, truncate_log,
+    Case, DataDirectory, DirectoryOptions, Error, FullSpeed, LogOptions, Recovered,
+    RecoveryOptions, SnapshotOptions, truncate_log,
 };
 
 const FAULTS: [Fault; 4] = [Fault::Io, Fault::Full, Fault::Torn, Fault::Stop];
@@ -40,7 +40,7 @@ fn live(disk: &FakeDisk, groups: i64, reached: &mut Reached) -> Result<(), Error
         reached.synced = last;
         if group % 3 == 0 {
             log.roll()?;
-            held.write_snapshot(&tree_at(last).view(), SnapshotOptions::default())?;
+            held.write_snapshot(&tree_at(last).view(), SnapshotOptions::default(), &mut FullSpeed)?;
             held.purge(1)?;
         }
     }

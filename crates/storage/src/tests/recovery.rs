@@ -358,7 +358,14 @@ fn what_is_logged_after_a_burial_is_there_at_the_next_start() {
     let lock = Txn::Create(CreateTxn { ephemeral: true, ..super::created("/lock") });
     tree.apply(&header, &lock, &mut |_| {});
     let options = crate::SnapshotOptions::default();
-    crate::write_snapshot(&disk, Path::new(super::DIR), &tree.view(), options).unwrap();
+    crate::write_snapshot(
+        &disk,
+        Path::new(super::DIR),
+        &tree.view(),
+        options,
+        &mut crate::FullSpeed,
+    )
+    .unwrap();
 
     let start =
         || recover(&disk, &layout(), &RecoveryOptions::default(), &mut |_| {}).unwrap().tree;

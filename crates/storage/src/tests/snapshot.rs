@@ -10,15 +10,15 @@ use wire::{LogEntry, Txn};
 use super::{DIR, at, created, snapshot, tree_at, txn};
 use crate::disk::fake::{FakeDisk, Fault};
 use crate::{
-    Allowance, Compression, Disk, Error, FileName, SnapshotFile, SnapshotOptions, load_snapshot,
-    valid_snapshots, write_snapshot,
+    Allowance, Compression, Disk, Error, FileName, FullSpeed, SnapshotFile, SnapshotOptions,
+    load_snapshot, valid_snapshots, write_snapshot,
 };
 
 const PACKINGS: [Compression; 3] = [Compression::None, Compression::Gzip, Compression::Snappy];
 
 fn write(disk: &FakeDisk, tree: &Tree, options: SnapshotOptions) -> SnapshotFile {
     disk.create_dir(Path::new(DIR)).unwrap();
-    write_snapshot(disk, Path::new(DIR), &tree.view(), options).unwrap()
+    write_snapshot(disk, Path::new(DIR), &tree.view(), options, &mut FullSpeed).unwrap()
 }
 
 fn load(disk: &FakeDisk, file: &SnapshotFile) -> Result<Tree, Error> {
@@ -147,8 +147,13 @@ fn a_snapshot_that_fails_leaves_no_trace() {
             let disk = FakeDisk::new();
             disk.put(&at("snapshot.0"), &snapshot(0));
             disk.fail(call, fault);
-            let written =
-                write_snapshot(&disk, Path::new(DIR), &tree.view(), SnapshotOptions::default());
+            let written = write_snapshot(
+                &disk,
+                Path::new(DIR),
+                &tree.view(),
+                SnapshotOptions::default(),
+                &mut FullSpeed,
+            );
             if written.is_err() && call < 3 {
                 assert_eq!(disk.paths(), [at("snapshot.0")], "{fault:?} {call}");
             }
@@ -165,7 +170,7 @@ fn a_view_that_keeps_too_much_alive_is_given_up() {
     tree.replay(&LogEntry::decode(payload, wire::Limits::default()).unwrap());
     let options = SnapshotOptions { retained_bytes_max: 0, ..SnapshotOptions::default() };
     let disk = FakeDisk::new();
-    let given_up = write_snapshot(&disk, Path::new(DIR), &view, options);
+    let given_up = write_snapshot(&disk, Path::new(DIR), &view, options, &mut FullSpeed);
     assert!(matches!(given_up, Err(Error::ViewGivenUp { .. })), "{given_up:?}");
 }
 
@@ -185,7 +190,7 @@ fn snapshot_under_writes(allowance: Allowance) -> (Result<SnapshotFile, Error>, 
         let entry = LogEntry::decode(payload, wire::Limits::default()).unwrap();
         tree.borrow_mut().replay(&entry);
         let options = SnapshotOptions { retained_bytes_max, ..SnapshotOptions::default() };
-        write_snapshot(&disk, Path::new(DIR), view, options)
+        write_snapshot(&disk, Path::new(DIR), view, options, &mut FullSpeed)
     });
     (written, allowed)
 }
