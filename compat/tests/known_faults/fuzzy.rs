@@ -107,8 +107,9 @@ fn fault_24_a_fuzzy_snapshot_is_made_whole_by_its_log() {
         let data_dir = &place.settings.data_dir;
         let layout = Layout::new(data_dir, data_dir);
         let recovered = recover(&RealDisk, &layout, &RecoveryOptions::default(), &mut |_| {});
-        let recovered = recovered.unwrap_or_else(|error| panic!("seed {seed}, {trial}: {error}"));
-        let differing = difference(&State::of(&recovered.tree.view()), history.end());
+        let mut recovered =
+            recovered.unwrap_or_else(|error| panic!("seed {seed}, {trial}: {error}"));
+        let differing = difference(&State::of(&mut recovered.tree), history.end());
         assert!(differing.is_empty(), "seed {seed}, trial {trial}, from {begun}:\n{differing}");
         let said: Vec<Case> = recovered.notes().map(|finding| finding.case).collect();
         assert!(said.is_empty(), "seed {seed}, trial {trial}: false alarms {said:?}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base::{Prng, SessionId, Zxid};
 use compat::handmade::{Node, Snapshot, TIME_MS};
-use tree::{Authenticator, DigestScheme, Origin, Overlay, Rules, Tree, View};
+use tree::{Authenticator, DigestScheme, Origin, Overlay, Rules, Tree};
 use wire::{Acl, Id, Limits, LogEntry, StatPersisted, WriteRequest};
 
 /// A node as it was: data, stat, ACL.
@@ -18,16 +18,17 @@ pub struct State {
 }
 
 impl State {
-    pub fn of(view: &View) -> State {
+    pub fn of(tree: &mut Tree) -> State {
+        let mut view = tree.view();
         let lists: BTreeMap<i64, Vec<Acl<'static>>> =
             view.acls().map(|(number, list)| (number, list.to_vec())).collect();
         let mut nodes = BTreeMap::new();
-        let listed = view.for_each_node(|node| {
+        view.show(tree, |node| {
             let acl = lists.get(&node.acl_id).cloned().unwrap_or_default();
             nodes.insert(node.path.to_owned(), (node.data.map(<[u8]>::to_vec), node.stat, acl));
-            Ok::<(), std::convert::Infallible>(())
+            true
         });
-        let Ok(()) = listed;
+        drop(tree.end_view(&view));
         State { sessions: view.sessions().map(|(id, timeout)| (id.0, timeout)).collect(), nodes }
     }
 
@@ -60,9 +61,9 @@ pub struct History {
 
 impl History {
     pub fn new() -> History {
-        let tree = Tree::new(tree::Options::default());
+        let mut tree = Tree::new(tree::Options::default());
         let overlay = Overlay::new(&tree);
-        let states = vec![State::of(&tree.view())];
+        let states = vec![State::of(&mut tree)];
         let identities = vec![Id::new("ip", "127.0.0.1"), Id::new("digest", "me:secret")];
         History { tree, overlay, entries: Vec::new(), states, identities }
     }
@@ -107,7 +108,7 @@ impl History {
         let mut framed = Vec::new();
         storage::frame_entry(&payload, &mut framed);
         self.entries.push(framed);
-        self.states.push(State::of(&self.tree.view()));
+        self.states.push(State::of(&mut self.tree));
     }
 
     /// A snapshot as Java writes it while transactions go on: sessions and ACLs as they are when it begins, after

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use base::Prng;
 use storage::{
-    Allowance, DataDirectory, Error, LogWriter, Pace, PieceDone, Shared, SnapshotFile,
-    SnapshotOptions, SnapshotPolicy, Step, frame_entry,
+    DataDirectory, Error, LogWriter, Pace, PieceDone, Shared, SnapshotFile, SnapshotOptions,
+    SnapshotPolicy, State, Step, frame_entry,
 };
+use tree::{NodeView, View};
 
 use crate::hub::Hub;
 use crate::inbox::Message;
@@ -176,15 +177,47 @@ fn take_snapshot(
     options: SnapshotOptions,
     logged: &AtomicU64,
 ) -> Result<SnapshotFile, Error> {
-    let take = || hub.replica.read().tree.view();
-    Allowance::default().snapshot(take, |view, retained_bytes_max| {
-        let options = SnapshotOptions { retained_bytes_max, ..options };
-        let begun = Shared::new(logged.load(Ordering::Relaxed));
-        let is_pressed = &|| view.retained_bytes() > retained_bytes_max / 2;
-        let mut pace =
-            BesideLog { shared: begun, logged, log: &hub.log, is_pressed, at: Instant::now() };
-        directory.write_snapshot(view, options, &mut pace)
-    })
+    let begun = logged.load(Ordering::Relaxed);
+    let mut pace =
+        BesideLog { shared: Shared::new(begun), logged, log: &hub.log, at: Instant::now() };
+    directory.write_snapshot(&mut Live::new(hub), options, &mut pace)
+}
+
+/// The state of the hub's tree, which goes on meanwhile.
+struct Live<'h> {
+    hub: &'h Hub,
+    view: View,
+}
+
+impl Live<'_> {
+    /// Nodes shown within one shared section: the writer waits for its end.
+    const BATCH: usize = 64;
+
+    fn new(hub: &Hub) -> Live<'_> {
+        Live { hub, view: hub.replica.write().tree.view() }
+    }
+}
+
+impl State for Live<'_> {
+    fn view(&self) -> &View {
+        &self.view
+    }
+
+    fn show(&mut self, visit: &mut dyn FnMut(NodeView<'_>) -> bool) -> bool {
+        let mut left = Self::BATCH;
+        let replica = self.hub.replica.read();
+        self.view.show(&replica.tree, |node| {
+            left -= 1;
+            visit(node) && left > 0
+        })
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        let remains = self.hub.replica.write().tree.end_view(&self.view);
+        drop(remains);
+    }
 }
 
 /// The pace of a snapshot that is written beside the log.
@@ -192,21 +225,15 @@ struct BesideLog<'h> {
     shared: Shared,
     logged: &'h AtomicU64,
     log: &'h LogQueue,
-    is_pressed: &'h dyn Fn() -> bool,
     /// When the piece under way was begun.
     at: Instant,
 }
 
 impl Pace for BesideLog<'_> {
     fn next_piece(&mut self, synced: u64) -> u64 {
-        let done = PieceDone {
-            synced,
-            took: self.at.elapsed(),
-            logged: self.logged.load(Ordering::Relaxed),
-            is_pressed: (self.is_pressed)() || self.log.is_closed(),
-        };
-        let Step { rest, piece } = self.shared.next(done);
-        if !rest.is_zero() {
+        let (took, logged) = (self.at.elapsed(), self.logged.load(Ordering::Relaxed));
+        let Step { rest, piece } = self.shared.next(PieceDone { synced, took, logged });
+        if !rest.is_zero() && !self.log.is_closed() {
             thread::sleep(rest);
         }
         self.at = Instant::now();

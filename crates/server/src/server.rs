@@ -241,7 +241,6 @@ pub(crate) fn snapshot_options(config: &ServerConfig) -> SnapshotOptions {
         },
         digest: config.features.digest,
         last_zxid: config.snapshots.serialize_last_processed_zxid,
-        ..SnapshotOptions::default()
     }
 }
 

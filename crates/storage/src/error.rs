@@ -37,12 +37,6 @@ pub enum Error {
         /// What was found there.
         what: String,
     },
-    /// A snapshot was stopped because its view kept too much memory alive. Take another view.
-    #[error("the snapshot at zxid {zxid} was given up: writes went on faster than it was written")]
-    ViewGivenUp {
-        /// The view's last transaction.
-        zxid: base::Zxid,
-    },
     /// The data directory cannot be used as it is.
     #[error("{}: {what}; {remedy}", path.display())]
     Directory {

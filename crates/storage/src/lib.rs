@@ -39,6 +39,6 @@ pub use recovery::{
     Case, Epochs, Finding, Origin, Progress, Recovered, RecoveryOptions, Verdict, recover,
 };
 pub use snapshot::{
-    Allowance, FullSpeed, Pace, PieceDone, Shared, SnapshotContent, SnapshotFile, SnapshotOptions,
-    Step, load_snapshot, valid_snapshots, write_snapshot,
+    AtRest, FullSpeed, Pace, PieceDone, Shared, SnapshotContent, SnapshotFile, SnapshotOptions,
+    State, Step, load_snapshot, valid_snapshots, write_snapshot,
 };

@@ -312,7 +312,7 @@ impl Tree {
     fn delete_descendants(&mut self, top: NodeId) {
         let mut descendants = Vec::new();
         let mut at = top;
-        while let Some(id) = self.store.chunks().after(at, top, || {}) {
+        while let Some(id) = self.store.after(at, top) {
             descendants.push(id);
             at = id;
         }

@@ -1,9 +1,7 @@
-//! A few nodes that lie together in memory, and are copied together while a view needs them as
-//! they were.
+//! A few nodes that lie together in memory.
 //!
 //! # Invariants
-//! - A slot that is taken names a range of the heap that no other slot names.
-//! - `garbage` is what of the heap no slot names.
+//! - The heap holds the records of the slots that are taken, one behind the other, without gaps.
 //! - A record's index names an entry of `large` that no other record names.
 
 use alloc::borrow::ToOwned;
@@ -15,8 +13,7 @@ use wire::StatPersisted;
 use crate::acl_table::AclId;
 use crate::record::{self, Elsewhere, Head, Links, Record};
 
-/// Nodes per chunk: what one write copies at most while a view is held, and what a view costs to
-/// take (one reference count per chunk).
+/// Nodes per chunk: what is moved about when one of them grows.
 pub(crate) const CHUNK: usize = 32;
 
 /// What a node is made of beside its place.
@@ -32,13 +29,11 @@ pub(crate) struct Content<'a> {
 /// The place of a record that is not there.
 const FREE: u16 = u16::MAX;
 
-#[derive(Clone)]
 pub(crate) struct Chunk {
-    /// The records, in no order, with gaps.
+    /// The records, in no order.
     heap: Vec<u8>,
     /// Where the record of each slot is in the heap.
     places: [u16; CHUNK],
-    garbage: usize,
     taken: usize,
     /// Names and data of large nodes, one behind the other, shared with views.
     large: Vec<Option<Arc<[u8]>>>,
@@ -47,11 +42,16 @@ pub(crate) struct Chunk {
 /// A node, as it lies there.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'a> {
-    chunk: &'a Chunk,
     record: Record<'a>,
+    /// Name and data, if they are kept elsewhere.
+    large: Option<&'a [u8]>,
 }
 
 impl<'a> Node<'a> {
+    pub(crate) fn new(record: Record<'a>, large: Option<&'a [u8]>) -> Node<'a> {
+        Node { record, large }
+    }
+
     pub(crate) fn links(self) -> Links {
         self.record.links()
     }
@@ -74,19 +74,23 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn name_bytes(self) -> &'a [u8] {
-        match self.record.elsewhere() {
+        match self.large() {
             None => self.record.name(),
-            Some(elsewhere) => &self.chunk.large(elsewhere)[..elsewhere.name_len as usize],
+            Some((bytes, elsewhere)) => &bytes[..elsewhere.name_len as usize],
         }
     }
 
     pub(crate) fn data(self) -> Option<&'a [u8]> {
-        match self.record.elsewhere() {
+        match self.large() {
             None => self.record.data(),
-            Some(elsewhere) => elsewhere
-                .has_data
-                .then(|| &self.chunk.large(elsewhere)[elsewhere.name_len as usize..]),
+            Some((bytes, elsewhere)) => {
+                elsewhere.has_data.then(|| &bytes[elsewhere.name_len as usize..])
+            }
         }
+    }
+
+    fn large(self) -> Option<(&'a [u8], Elsewhere)> {
+        self.large.zip(self.record.elsewhere())
     }
 
     pub(crate) fn data_len(self) -> usize {
@@ -96,102 +100,106 @@ impl<'a> Node<'a> {
 
 impl Chunk {
     pub(crate) fn new() -> Chunk {
-        Chunk { heap: Vec::new(), places: [FREE; CHUNK], garbage: 0, taken: 0, large: Vec::new() }
-    }
-
-    /// About what it takes in memory, without what is shared with its copies, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of::<Chunk>() + self.heap.len()
+        Chunk { heap: Vec::new(), places: [FREE; CHUNK], taken: 0, large: Vec::new() }
     }
 
     /// # Panics
     /// If the slot is free.
-    pub(crate) fn node(&self, index: usize) -> Node<'_> {
-        let record = self.record(index);
-        Node { chunk: self, record: Record(record.expect("links name live nodes")) }
+    pub(crate) fn node(&self, slot: usize) -> Node<'_> {
+        let record = Record(self.record(slot).expect("links name live nodes"));
+        Node { record, large: record.elsewhere().map(|elsewhere| &self.large(elsewhere)[..]) }
+    }
+
+    /// The record in a slot, if it is taken.
+    pub(crate) fn record(&self, slot: usize) -> Option<&[u8]> {
+        let place = Some(self.places[slot]).filter(|place| *place != FREE)?;
+        Some(record::record_at(&self.heap[usize::from(place)..]))
+    }
+
+    /// What the node in a slot keeps outside the heap.
+    pub(crate) fn large_of(&self, slot: usize) -> Option<&Arc<[u8]>> {
+        Record(self.record(slot)?).elsewhere().map(|elsewhere| self.large(elsewhere))
     }
 
     /// Some byte of each cache line that a usual node takes.
-    pub(crate) fn touch(&self, index: usize) -> u8 {
+    pub(crate) fn touch(&self, slot: usize) -> u8 {
         const LINE: usize = 64;
-        let place = usize::from(self.places[index]);
+        let place = usize::from(self.places[slot]);
         let byte = |line| self.heap.get(place + line * LINE).copied().unwrap_or(0);
         byte(0) ^ byte(1) ^ byte(2)
     }
 
     /// Changes the node's links.
-    pub(crate) fn relink(&mut self, index: usize, f: impl FnOnce(&mut Links)) {
-        let mut links = self.node(index).links();
+    pub(crate) fn relink(&mut self, slot: usize, f: impl FnOnce(&mut Links)) {
+        let mut links = self.node(slot).links();
         f(&mut links);
-        record::overwrite_links(self.record_mut(index), &links);
+        record::overwrite_links(self.record_mut(slot), &links);
     }
 
     /// Gives the node another ACL; returns the one that it had.
-    pub(crate) fn set_acl(&mut self, index: usize, acl: AclId) -> AclId {
-        let old = self.node(index).acl();
-        record::overwrite_acl(self.record_mut(index), acl);
+    pub(crate) fn set_acl(&mut self, slot: usize, acl: AclId) -> AclId {
+        let old = self.node(slot).acl();
+        record::overwrite_acl(self.record_mut(slot), acl);
         old
     }
 
     /// Takes a free slot.
-    pub(crate) fn insert(&mut self, index: usize, content: &Content<'_>, links: Links) {
-        debug_assert_eq!(self.places[index], FREE, "the slot is free");
+    pub(crate) fn insert(&mut self, slot: usize, content: &Content<'_>, links: Links) {
+        debug_assert_eq!(self.places[slot], FREE, "the slot is free");
         self.taken += 1;
-        self.write(index, links, content);
+        self.write(slot, links, content);
         if self.taken == CHUNK && self.heap.capacity() - self.heap.len() > self.heap.len() / 8 {
             self.heap.shrink_to_fit();
         }
     }
 
-    /// Frees a slot. Returns the bytes that a view goes on to keep.
-    pub(crate) fn remove(&mut self, index: usize) -> usize {
-        let retained = self.forget_large(index);
-        self.garbage += self.record(index).map_or(0, <[u8]>::len);
-        self.places[index] = FREE;
+    /// Frees a slot.
+    pub(crate) fn remove(&mut self, slot: usize) {
+        self.forget_large(slot);
+        self.put(slot, &[]);
+        self.places[slot] = FREE;
         self.taken -= 1;
         if self.taken == 0 {
-            (self.heap, self.large, self.garbage) = (Vec::new(), Vec::new(), 0);
+            *self = Chunk::new();
         }
-        retained
     }
 
     /// Replaces the stat.
-    pub(crate) fn set_stat(&mut self, index: usize, stat: &StatPersisted) {
-        if record::overwrite_stat(self.record_mut(index), stat) {
+    pub(crate) fn set_stat(&mut self, slot: usize, stat: &StatPersisted) {
+        if record::overwrite_stat(self.record_mut(slot), stat) {
             return;
         }
-        let old = self.node(index).record;
+        let old = self.node(slot).record;
         let mut packed = Vec::with_capacity(old.0.len() + 60);
         match old.elsewhere() {
             None => record::put_small(&old.head(), old.name(), old.data(), stat, &mut packed),
             Some(elsewhere) => record::put_large(&old.head(), elsewhere, stat, &mut packed),
         }
-        self.put(index, &packed);
+        self.put(slot, &packed);
     }
 
-    /// Replaces data and stat. Returns the bytes that a view goes on to keep.
+    /// Replaces data and stat.
     pub(crate) fn set(
         &mut self,
-        index: usize,
+        slot: usize,
         data: Option<&[u8]>,
         stat: &StatPersisted,
         digest_prefix: u32,
-    ) -> usize {
-        let record = self.record_mut(index);
+    ) {
+        let record = self.record_mut(slot);
         record::overwrite_digest_prefix(record, digest_prefix);
         if record::overwrite(record, data, stat) {
-            return 0;
+            return;
         }
-        let node = self.node(index);
+        let node = self.node(slot);
         let (links, acl, name) = (node.links(), node.acl(), node.name().to_owned());
-        let retained = self.forget_large(index);
+        self.forget_large(slot);
         let content = Content { name: &name, data, stat: *stat, acl, digest_prefix };
-        self.write(index, links, &content);
-        retained
+        self.write(slot, links, &content);
     }
 
     /// Writes a record for a slot whose former one is of no use any more.
-    fn write(&mut self, index: usize, links: Links, content: &Content<'_>) {
+    fn write(&mut self, slot: usize, links: Links, content: &Content<'_>) {
         let Content { name, data, stat, acl, digest_prefix } = content;
         let (name, head) =
             (name.as_bytes(), Head { links, acl: *acl, digest_prefix: *digest_prefix });
@@ -206,10 +214,10 @@ impl Chunk {
             };
             record::put_large(&head, elsewhere, stat, &mut packed);
         }
-        self.put(index, &packed);
+        self.put(slot, &packed);
     }
 
-    fn large(&self, elsewhere: Elsewhere) -> &[u8] {
+    fn large(&self, elsewhere: Elsewhere) -> &Arc<[u8]> {
         self.large[usize::from(elsewhere.index)].as_ref().expect("records name what is there")
     }
 
@@ -222,37 +230,42 @@ impl Chunk {
         u8::try_from(index).expect("one for each slot at most")
     }
 
-    /// Lets go of what the slot keeps outside the heap. Returns the bytes that a view still keeps.
-    fn forget_large(&mut self, index: usize) -> usize {
-        let Some(elsewhere) = self.node(index).record.elsewhere() else { return 0 };
-        let bytes = self.large[usize::from(elsewhere.index)].take();
-        bytes.filter(|bytes| Arc::strong_count(bytes) > 1).map_or(0, |bytes| bytes.len())
+    /// Lets go of what the slot keeps outside the heap.
+    fn forget_large(&mut self, slot: usize) {
+        if let Some(elsewhere) = self.node(slot).record.elsewhere() {
+            self.large[usize::from(elsewhere.index)] = None;
+        }
     }
 
-    fn record(&self, index: usize) -> Option<&[u8]> {
-        let place = Some(self.places[index]).filter(|place| *place != FREE)?;
-        Some(record::record_at(&self.heap[usize::from(place)..]))
-    }
-
-    fn record_mut(&mut self, index: usize) -> &mut [u8] {
-        let len = self.record(index).map_or(0, <[u8]>::len);
-        let place = usize::from(self.places[index]);
+    fn record_mut(&mut self, slot: usize) -> &mut [u8] {
+        let len = self.record(slot).map_or(0, <[u8]>::len);
+        let place = usize::from(self.places[slot]);
         &mut self.heap[place..place + len]
     }
 
-    /// Puts a record where the slot's last one was, or at the end of the heap.
-    fn put(&mut self, index: usize, record: &[u8]) {
-        let len = self.record(index).map_or(0, <[u8]>::len);
-        if record.len() <= len {
-            self.record_mut(index)[..record.len()].copy_from_slice(record);
-            self.garbage += len - record.len();
-            return;
+    /// Puts a record where the slot's last one was, or at the end; those behind it move.
+    fn put(&mut self, slot: usize, record: &[u8]) {
+        let old = self.record(slot).map_or(0, <[u8]>::len);
+        let place = match self.places[slot] {
+            FREE => self.heap.len(),
+            place => usize::from(place),
+        };
+        let (end, behind) = (self.heap.len(), place + old);
+        if record.len() > old {
+            self.make_room(record.len() - old);
+            self.heap.resize(end + record.len() - old, 0);
         }
-        self.places[index] = FREE;
-        self.garbage += len;
-        self.make_room(record.len());
-        self.places[index] = short(self.heap.len());
-        self.heap.extend_from_slice(record);
+        self.heap.copy_within(behind..end, place + record.len());
+        self.heap.truncate(end - old + record.len());
+        self.heap[place..place + record.len()].copy_from_slice(record);
+        if record.len() != old {
+            for other in &mut self.places {
+                if *other != FREE && usize::from(*other) > place {
+                    *other = short(usize::from(*other) - old + record.len());
+                }
+            }
+        }
+        self.places[slot] = short(place);
     }
 
     /// Sees that the heap takes so much more without growing.
@@ -260,38 +273,21 @@ impl Chunk {
         if self.heap.capacity() - self.heap.len() >= bytes {
             return;
         }
-        if self.garbage * 4 > self.heap.len() {
-            return self.compact(bytes);
-        }
         if self.taken < CHUNK {
             self.heap.reserve(bytes);
         } else {
-            // No more will come: what grows now are nodes that are changed.
-            self.heap.reserve_exact(bytes + self.heap.len() / 16);
+            // No more will come: what grows now are nodes that are changed, one after the other.
+            self.heap.reserve_exact(bytes.max(self.heap.len() / 8));
         }
-    }
-
-    /// Leaves the gaps out, and room for so many bytes.
-    fn compact(&mut self, room: usize) {
-        let kept = self.heap.len() - self.garbage;
-        let mut heap = Vec::with_capacity(kept + room + kept / 16);
-        for place in self.places.iter_mut().filter(|place| **place != FREE) {
-            let record = record::record_at(&self.heap[usize::from(*place)..]);
-            *place = short(heap.len());
-            heap.extend_from_slice(record);
-        }
-        self.heap = heap;
-        self.garbage = 0;
     }
 }
 
-/// A place in a heap: no heap grows beyond 64 KiB. All records together take at most a third of
-/// that, and gaps are left out before it would grow for them.
+/// A place in a heap: all records together take less than 64 KiB.
 fn short(place: usize) -> u16 {
     u16::try_from(place).expect("a heap of at most 64 KiB")
 }
 
-const _: () = assert!(CHUNK * record::RECORD_MAX < (1 << 16) / 3);
+const _: () = assert!(CHUNK * record::RECORD_MAX < FREE as usize);
 
 #[cfg(test)]
 mod tests {
@@ -336,7 +332,7 @@ mod tests {
         }
         let records = (0..CHUNK).filter_map(|index| chunk.record(index));
         let named: usize = records.map(<[u8]>::len).sum();
-        assert_eq!(chunk.heap.len(), named + chunk.garbage);
+        assert_eq!(chunk.heap.len(), named);
         let large = |told: &&Told| {
             let (name, data, _) = *told;
             !record::is_small(name.as_bytes(), data.as_deref())
@@ -345,15 +341,13 @@ mod tests {
         assert_eq!(kept, model.iter().flatten().filter(large).count());
     }
 
-    /// Random changes against a list of what was written; copies stay as they were.
+    /// Random changes against a list of what was written.
     #[test]
     fn a_chunk_is_a_list_of_nodes() {
         let mut random = Prng::new(3);
         let mut chunk = Chunk::new();
         let mut model: Vec<Option<Told>> = vec![None; CHUNK];
-        let mut copy = (chunk.clone(), model.clone());
-        let mut largest = 0;
-        for round in 0..20_000 {
+        for _ in 0..20_000 {
             let index = usize::try_from(random.below(CHUNK as u64)).unwrap();
             let (new_data, new_stat) = (data(&mut random), stat(&mut random));
             match &mut model[index] {
@@ -383,13 +377,7 @@ mod tests {
                 }
             }
             check(&chunk, &model);
-            largest = largest.max(chunk.heap.capacity());
-            if round % 100 == 0 {
-                check(&copy.0, &copy.1);
-                copy = (chunk.clone(), model.clone());
-            }
         }
-        assert!(largest < 1 << 16);
     }
 
     /// What a change needs least: the same size again.
@@ -412,7 +400,7 @@ mod tests {
             let stat = StatPersisted { mzxid: Zxid(round), ..stat };
             chunk.set(7, Some(&[2; 100]), &stat, 0);
         }
-        assert!(chunk.heap.len() < CHUNK * 163 * 9 / 8, "{}", chunk.heap.len());
+        assert!(chunk.heap.capacity() <= CHUNK * 163 * 9 / 8, "{}", chunk.heap.capacity());
     }
 
     #[test]

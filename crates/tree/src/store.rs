@@ -1,11 +1,12 @@
-//! Where nodes lie in memory: in chunks that are shared with views and copied when written.
+//! Where nodes lie in memory, and how they are found.
 //!
-//! Invariants: a node's slot never moves while it lives; `parent`, `next`, `prev`, `first_child`
-//! always name live nodes or [`NodeId::NONE`]; every live node but the root is in the index.
+//! # Invariants
+//! - A node's slot never moves while it lives.
+//! - `parent`, `next`, `prev`, `first_child` always name live nodes or [`NodeId::NONE`].
+//! - Every live node but the root is in the index.
+//! - Nothing of a node changes but by [`Store::chunk_mut`], which first keeps it for the views.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -15,6 +16,7 @@ use core::hash::BuildHasher;
 
 use crate::acl_table::AclId;
 use crate::chunk::{CHUNK, Chunk, Content, Node};
+use crate::kept::{Kept, ViewId};
 use crate::record::Links;
 use crate::watch_table::Subject;
 
@@ -56,40 +58,6 @@ impl NodeId {
     }
 }
 
-/// The nodes as they were when a view was taken.
-#[derive(Clone)]
-pub(crate) struct Chunks(Vec<Arc<Chunk>>);
-
-impl Chunks {
-    pub(crate) fn node(&self, id: NodeId) -> Node<'_> {
-        self.0[id.chunk()].node(id.slot())
-    }
-
-    /// Some bytes of the node.
-    fn touch(&self, id: NodeId) -> u8 {
-        self.0.get(id.chunk()).map_or(0, |chunk| chunk.touch(id.slot()))
-    }
-
-    /// The node that follows in a walk that visits parents before children; `above` is told each
-    /// time the walk climbs.
-    pub(crate) fn after(&self, id: NodeId, top: NodeId, mut above: impl FnMut()) -> Option<NodeId> {
-        let mut at = id;
-        let child = self.node(at).links().first_child;
-        if child != NodeId::NONE {
-            return Some(child);
-        }
-        while at != top {
-            let links = self.node(at).links();
-            above();
-            if links.next != NodeId::NONE {
-                return Some(links.next);
-            }
-            at = links.parent;
-        }
-        None
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
 struct IndexEntry {
     hash: u32,
@@ -105,13 +73,14 @@ pub(crate) struct Spot {
 
 /// All nodes, found by path.
 pub(crate) struct Store {
-    chunks: Chunks,
+    chunks: Vec<Chunk>,
     free: Vec<NodeId>,
     index: Vec<HashTable<IndexEntry>>,
     hasher: FixedState,
     len: usize,
-    /// Bytes that were copied or kept only because a view still needed the old ones.
-    retained_bytes: Arc<AtomicU64>,
+    /// What views need of what has changed; mostly there are none.
+    kept: Vec<Kept>,
+    next_view: ViewId,
 }
 
 /// Spreads the 32 bits kept of a hash over the 64 that the table wants.
@@ -127,12 +96,13 @@ impl Store {
     /// A store that holds nothing but `root`.
     pub(crate) fn new(hash_seed: u64, root: &Content<'_>) -> Store {
         let mut store = Store {
-            chunks: Chunks(Vec::new()),
+            chunks: Vec::new(),
             free: Vec::new(),
             index: (0..SHARDS).map(|_| HashTable::new()).collect(),
             hasher: FixedState::with_seed(hash_seed),
             len: 0,
-            retained_bytes: Arc::default(),
+            kept: Vec::new(),
+            next_view: ViewId(0),
         };
         store.place(root, Links::NONE);
         store
@@ -143,16 +113,50 @@ impl Store {
         self.len
     }
 
-    pub(crate) fn chunks(&self) -> &Chunks {
-        &self.chunks
-    }
-
-    pub(crate) fn retained_bytes(&self) -> &Arc<AtomicU64> {
-        &self.retained_bytes
-    }
-
     pub(crate) fn node(&self, id: NodeId) -> Node<'_> {
-        self.chunks.node(id)
+        self.chunks[id.chunk()].node(id.slot())
+    }
+
+    /// From now on nodes are kept as they are for a view.
+    pub(crate) fn begin_view(&mut self) -> ViewId {
+        let view = self.next_view;
+        self.next_view = ViewId(view.0 + 1);
+        let seed = self.hasher.hash_one(view.0);
+        self.kept.push(Kept::new(view, self.chunks.len() * CHUNK, seed));
+        view
+    }
+
+    /// What is kept for a view that goes on; none once it has ended.
+    pub(crate) fn kept(&self, view: ViewId) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.view == view)
+    }
+
+    /// Nothing is kept for the view any more; what was is the caller's to drop.
+    pub(crate) fn end_view(&mut self, view: ViewId) -> Option<Kept> {
+        let place = self.kept.iter().position(|kept| kept.view == view)?;
+        Some(self.kept.swap_remove(place))
+    }
+
+    /// The node that follows in a walk below `top` that visits parents before children.
+    pub(crate) fn after(&self, id: NodeId, top: NodeId) -> Option<NodeId> {
+        let mut at = id;
+        let child = self.node(at).links().first_child;
+        if child != NodeId::NONE {
+            return Some(child);
+        }
+        while at != top {
+            let links = self.node(at).links();
+            if links.next != NodeId::NONE {
+                return Some(links.next);
+            }
+            at = links.parent;
+        }
+        None
+    }
+
+    /// Some bytes of the node.
+    fn touch(&self, id: NodeId) -> u8 {
+        self.chunks.get(id.chunk()).map_or(0, |chunk| chunk.touch(id.slot()))
     }
 
     pub(crate) fn set_acl(&mut self, id: NodeId, acl: AclId) -> AclId {
@@ -171,27 +175,18 @@ impl Store {
         stat: &StatPersisted,
         digest_prefix: u32,
     ) {
-        let retained = self.chunk_mut(id).set(id.slot(), data, stat, digest_prefix);
-        self.retain(retained);
+        self.chunk_mut(id).set(id.slot(), data, stat, digest_prefix);
     }
 
     fn relink(&mut self, id: NodeId, f: impl FnOnce(&mut Links)) {
         self.chunk_mut(id).relink(id.slot(), f);
     }
 
-    /// The chunk, copied first if a view needs it as it is.
+    /// The node's chunk, for that node to be changed in: views keep it as it is first.
     fn chunk_mut(&mut self, id: NodeId) -> &mut Chunk {
-        let chunk = &mut self.chunks.0[id.chunk()];
-        if Arc::strong_count(chunk) > 1 {
-            self.retained_bytes.fetch_add(chunk.bytes() as u64, Ordering::Relaxed);
-        }
-        Arc::make_mut(chunk)
-    }
-
-    fn retain(&self, bytes: usize) {
-        if bytes > 0 {
-            self.retained_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
+        let chunk = &mut self.chunks[id.chunk()];
+        self.kept.iter_mut().for_each(|kept| kept.keep(id, chunk, id.slot()));
+        chunk
     }
 
     /// Touches what lookups of these paths will touch. Each waits for memory some five times, one
@@ -207,7 +202,7 @@ impl Store {
             let entry = self.index[shard(hash)].find(spread(hash), |entry| entry.hash == hash);
             *id = entry.map_or(NodeId::ROOT, |entry| entry.id);
         }
-        let touched = found.iter().zip(paths).map(|(id, _)| self.chunks.touch(*id));
+        let touched = found.iter().zip(paths).map(|(id, _)| self.touch(*id));
         core::hint::black_box(touched.fold(0, |all, byte| all ^ byte));
     }
 
@@ -290,8 +285,8 @@ impl Store {
             let fresh = u32::try_from(self.len - 1).ok().filter(|fresh| *fresh <= NodeId::MAX);
             NodeId(fresh.expect("fewer than 2^31 nodes"))
         });
-        if id.chunk() == self.chunks.0.len() {
-            self.chunks.0.push(Arc::new(Chunk::new()));
+        if id.chunk() == self.chunks.len() {
+            self.chunks.push(Chunk::new());
         }
         self.chunk_mut(id).insert(id.slot(), content, links);
         id
@@ -303,8 +298,7 @@ impl Store {
         let found = self.index[shard(hash)].find_entry(spread(hash), |entry| entry.id == id);
         found.expect("every live node is in the index").remove();
         let links = self.node(id).links();
-        let retained = self.chunk_mut(id).remove(id.slot());
-        self.retain(retained);
+        self.chunk_mut(id).remove(id.slot());
         if links.prev != NodeId::NONE {
             self.relink(links.prev, |before| before.next = links.next);
         }

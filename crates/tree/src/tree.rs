@@ -368,7 +368,7 @@ impl Tree {
         while let Some(id) = at {
             count += 1;
             bytes += self.store.node(id).data().map_or(0, length);
-            at = self.store.chunks().after(id, top, || {});
+            at = self.store.after(id, top);
         }
         (count, bytes)
     }

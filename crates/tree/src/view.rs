@@ -1,31 +1,47 @@
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use base::{SessionId, Zxid};
-use foldhash::quality::FixedState;
-use hashbrown::HashMap;
 use wire::{Acl, StatPersisted};
 
-use crate::acl_table::{AclId, AclList};
-use crate::options::Options;
-use crate::quota;
-use crate::store::{Chunks, NodeId};
-use crate::tree::{Newcomer, Tree};
+use crate::acl_table::AclList;
+use crate::chunk::Node;
+use crate::kept::{Kept, ViewId};
+use crate::record::Links;
+use crate::store::NodeId;
+use crate::tree::Tree;
 
 /// A tree as it was at one transaction: what a snapshot is written from, while the tree goes on.
 ///
-/// Taking one copies no node. While it is held, a write copies the chunk that it touches, once.
+/// Taking one copies no node. Until it has shown a node, a write to that node keeps the old record
+/// beside the tree, once. [`Tree::end_view`] ends it; nothing else does.
+#[derive(Debug)]
 pub struct View {
-    chunks: Chunks,
+    id: ViewId,
     sessions: Vec<(SessionId, i32)>,
     acls: Vec<(i64, AclList)>,
     last_zxid: Zxid,
     digest: u64,
     node_count: usize,
-    retained_bytes: Arc<AtomicU64>,
-    retained_before: u64,
+    walk: Walk,
+}
+
+/// A walk that visits parents before children, and needs no node again that it has visited.
+#[derive(Debug)]
+struct Walk {
+    /// The next node; [`NodeId::NONE`] at the end.
+    at: NodeId,
+    /// What follows once everything below is done, from the root down.
+    above: Vec<Level>,
+    /// The path of the node that `at` lies in.
+    path: String,
+}
+
+#[derive(Debug)]
+struct Level {
+    next: NodeId,
+    /// Length of the path that `next` lies in.
+    path_len: usize,
 }
 
 /// A node as it is stored.
@@ -41,21 +57,30 @@ pub struct NodeView<'a> {
     pub stat: StatPersisted,
 }
 
+/// What was kept for a view. Drop it where nobody waits: it may be as large as the tree.
+#[must_use]
+pub struct Remains {
+    _kept: Option<Kept>,
+}
+
 impl Tree {
-    /// The tree as it is now, for good.
+    /// The tree as it is now, until [`Tree::end_view`].
     #[must_use]
-    pub fn view(&self) -> View {
-        let retained_bytes = self.store.retained_bytes().clone();
+    pub fn view(&mut self) -> View {
         View {
-            chunks: self.store.chunks().clone(),
+            id: self.store.begin_view(),
             sessions: self.sessions().collect(),
             acls: self.acls.all().collect(),
             last_zxid: self.last_zxid,
             digest: self.digest,
             node_count: self.store.len(),
-            retained_before: retained_bytes.load(Ordering::Relaxed),
-            retained_bytes,
+            walk: Walk { at: NodeId::ROOT, above: Vec::new(), path: String::new() },
         }
+    }
+
+    /// Ends a view: nothing is kept for it any more.
+    pub fn end_view(&mut self, view: &View) -> Remains {
+        Remains { _kept: self.store.end_view(view.id) }
     }
 }
 
@@ -78,13 +103,6 @@ impl View {
         self.node_count
     }
 
-    /// About how many bytes are kept in memory only because of this view and those taken before.
-    /// Whoever holds a view gives it up when this grows beyond what may be spent.
-    #[must_use]
-    pub fn retained_bytes(&self) -> u64 {
-        self.retained_bytes.load(Ordering::Relaxed).saturating_sub(self.retained_before)
-    }
-
     /// Sessions with their timeouts in milliseconds.
     pub fn sessions(&self) -> impl ExactSizeIterator<Item = (SessionId, i32)> + '_ {
         self.sessions.iter().copied()
@@ -95,184 +113,62 @@ impl View {
         self.acls.iter().map(|(id, list)| (*id, &list[..]))
     }
 
-    /// Shows every node, parents before children.
+    /// Shows the next nodes, parents before children, until `visit` says that it has enough; each
+    /// node once in all. Returns whether there are more.
     ///
-    /// # Errors
-    /// The first error of `visit`, which ends the walk.
-    pub fn for_each_node<E>(
-        &self,
-        mut visit: impl FnMut(NodeView<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut path = String::new();
-        let mut at = Some(NodeId::ROOT);
-        while let Some(id) = at {
-            let node = self.chunks.node(id);
-            if id != NodeId::ROOT {
-                path.push('/');
-                path.push_str(node.name());
-            }
-            visit(NodeView {
-                path: &path,
+    /// `tree` is the one that the view was taken of. It may change between calls.
+    ///
+    /// # Panics
+    /// When the view has been ended.
+    pub fn show(&mut self, tree: &Tree, mut visit: impl FnMut(NodeView<'_>) -> bool) -> bool {
+        let kept = tree.store.kept(self.id).expect("a view is shown while it goes on");
+        let walk = &mut self.walk;
+        while walk.at != NodeId::NONE {
+            let id = walk.at;
+            let node = kept.node(id).unwrap_or_else(|| tree.store.node(id));
+            let path_len = walk.enter(id, node);
+            let wants_more = visit(NodeView {
+                path: &walk.path,
                 data: node.data(),
                 acl_id: node.acl().number(),
                 stat: node.stat(),
-            })?;
-            at = self.chunks.after(id, NodeId::ROOT, || {
-                path.truncate(path.rfind('/').unwrap_or(0));
             });
-        }
-        Ok(())
-    }
-}
-
-/// What makes loaded nodes no tree.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// A node without a parent.
-    #[error("node {path} comes before its parent")]
-    NoParent {
-        /// The node.
-        path: String,
-    },
-    /// A node that is there twice.
-    #[error("node {path} is there twice")]
-    Twice {
-        /// The node.
-        path: String,
-    },
-}
-
-/// The ACL of a node that nobody may touch but the super user.
-#[must_use]
-pub fn closed_acl() -> [Acl<'static>; 1] {
-    [Acl::world(0)]
-}
-
-/// Builds a tree from a snapshot.
-pub struct Loader {
-    tree: Tree,
-    /// The parent of the last node: usually the next one's too.
-    parent: (String, NodeId),
-    /// Lists by the snapshot's number: each is used once by this.
-    acls: HashMap<i64, AclId, FixedState>,
-    closed: Vec<String>,
-}
-
-impl Loader {
-    /// Begins with a tree that has only a root.
-    #[must_use]
-    pub fn new(options: Options) -> Loader {
-        let hasher = FixedState::with_seed(options.hash_seed);
-        Loader {
-            tree: Tree::bare(options),
-            parent: ("/".into(), NodeId::ROOT),
-            acls: HashMap::with_hasher(hasher),
-            closed: Vec::new(),
-        }
-    }
-
-    /// Adds a session with its timeout in milliseconds.
-    pub fn session(&mut self, session: SessionId, timeout_ms: i32) {
-        self.tree.sessions.insert(session, timeout_ms);
-    }
-
-    /// Adds an ACL under its number.
-    pub fn acl(&mut self, id: i64, list: &[Acl<'static>]) {
-        let list = self.tree.acls.acquire(Some(list));
-        if let Some(before) = self.acls.insert(id, list) {
-            self.tree.acls.release(before);
-        }
-    }
-
-    /// Adds a node. The root has the empty path; every other comes after its parent.
-    ///
-    /// A number without an ACL closes the node to all, by [`closed_acl`]. Java lists ACLs before
-    /// it writes nodes, while transactions go on: what it does not list, the log behind has
-    /// (ZOOKEEPER-4846, C-024).
-    ///
-    /// # Errors
-    /// When the node cannot stand where its path says.
-    pub fn node(
-        &mut self,
-        path: &str,
-        data: Option<&[u8]>,
-        acl_id: i64,
-        stat: StatPersisted,
-    ) -> Result<(), LoadError> {
-        if path.is_empty() {
-            let acl = self.acl_of(path, acl_id);
-            let tree = &mut self.tree;
-            tree.store.set_acl(NodeId::ROOT, acl);
-            tree.redata(NodeId::ROOT, "", data, |root| *root = stat);
-            return Ok(());
-        }
-        let spot = self.tree.store.spot(path);
-        if spot.node.is_some() {
-            return Err(LoadError::Twice { path: path.into() });
-        }
-        let no_parent = || LoadError::NoParent { path: path.into() };
-        let (parent, _) = wire::path::split(path).ok_or_else(no_parent)?;
-        if self.parent.0 != parent {
-            let id = self.tree.store.find(parent).ok_or_else(no_parent)?;
-            self.parent = (parent.into(), id);
-        }
-        let acl = self.acl_of(path, acl_id);
-        self.tree.place(self.parent.1, spot, &Newcomer { path, data, acl, stat });
-        Ok(())
-    }
-
-    /// Takes a use of the list with a snapshot's number.
-    fn acl_of(&mut self, path: &str, number: i64) -> AclId {
-        let acls = &mut self.tree.acls;
-        match (number, self.acls.get(&number)) {
-            (_, Some(id)) => acls.acquire_again(*id),
-            (-1, None) => AclId::OPEN,
-            (_, None) => {
-                self.closed.push(path.into());
-                acls.acquire(Some(&closed_acl()))
+            walk.leave(node.links(), path_len);
+            kept.pass(id);
+            if !wants_more {
+                break;
             }
         }
+        walk.at != NodeId::NONE
     }
+}
 
-    /// Nodes so far whose number has no ACL.
-    #[must_use]
-    pub fn closed(&self) -> &[String] {
-        &self.closed
-    }
-
-    /// The tree, as of the transaction `last_zxid`; quotas are counted anew.
-    #[must_use]
-    pub fn finish(mut self, last_zxid: Zxid) -> Tree {
-        self.tree.last_zxid = last_zxid;
-        self.acls.drain().for_each(|(_, list)| self.tree.acls.release(list));
-        for (subject, name) in self.quota_nodes() {
-            match name {
-                quota::LIMITS => self.tree.limited.insert(&subject),
-                _ => self.tree.recount(&subject),
-            }
+impl Walk {
+    /// Makes the path the node's own; returns the length that it had.
+    fn enter(&mut self, id: NodeId, node: Node<'_>) -> usize {
+        let path_len = self.path.len();
+        if id != NodeId::ROOT {
+            self.path.push('/');
+            self.path.push_str(node.name());
         }
-        self.tree
+        path_len
     }
 
-    /// Paths that have limits or stats, with which of the two.
-    fn quota_nodes(&self) -> Vec<(String, &'static str)> {
-        let store = &self.tree.store;
-        let Some(top) = store.find(quota::ROOT) else {
-            return Vec::new();
-        };
-        let mut found = Vec::new();
-        let mut at = store.chunks().after(top, top, || {});
-        while let Some(id) = at {
-            let name = [quota::LIMITS, quota::STATS]
-                .into_iter()
-                .find(|name| store.node(id).name() == *name);
-            let parent = store.path(store.node(id).links().parent);
-            if let (Some(name), Some(subject)) = (name, quota::subject(&parent)) {
-                found.push((subject.into(), name));
-            }
-            at = store.chunks().after(id, top, || {});
+    /// Goes to the first child, else to what follows; `path_len` is of the path that the node lies
+    /// in.
+    fn leave(&mut self, links: Links, path_len: usize) {
+        if links.first_child != NodeId::NONE {
+            self.above.push(Level { next: links.next, path_len });
+            self.at = links.first_child;
+            return;
         }
-        found
+        self.path.truncate(path_len);
+        self.at = links.next;
+        while self.at == NodeId::NONE
+            && let Some(level) = self.above.pop()
+        {
+            self.path.truncate(level.path_len);
+            self.at = level.next;
+        }
     }
 }

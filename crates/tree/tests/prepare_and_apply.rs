@@ -1,14 +1,16 @@
 //! What is prepared is what is applied: digests, stats and names agree, whatever is asked.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeMap;
+
 use base::{Prng, SessionId, Zxid};
 use tree::{
-    Authenticator, DigestScheme, ExtendedTypes, Options, Origin, Outcome, Overlay, Replayed, Rules,
-    Tree,
+    Authenticator, DigestScheme, ExtendedTypes, NodeView, Options, Origin, Outcome, Overlay,
+    Replayed, Rules, Tree, View,
 };
 use wire::{
     Acl, CheckVersionRequest, CreateRequest, DeleteRequest, ErrorCode, Limits, LogEntry, OpCode,
-    SetAclRequest, SetDataRequest, Txn, WriteRequest,
+    SetAclRequest, SetDataRequest, StatPersisted, Txn, WriteRequest,
 };
 
 /// A tree with what is pending over it, driven one request at a time.
@@ -270,36 +272,116 @@ fn what_is_prepared_far_ahead_is_what_is_applied() {
     }
 }
 
+type Shown = (Option<Vec<u8>>, i64, StatPersisted);
+
+fn shown(node: NodeView<'_>) -> Shown {
+    (node.data.map(<[u8]>::to_vec), node.acl_id, node.stat)
+}
+
+/// All nodes of a tree as they are now, by path.
+fn state(tree: &mut Tree) -> BTreeMap<String, Shown> {
+    let mut view = tree.view();
+    let mut nodes = BTreeMap::new();
+    let has_more = view.show(tree, |node| {
+        assert_eq!(nodes.insert(node.path.to_string(), shown(node)), None);
+        true
+    });
+    assert!(!has_more);
+    assert_eq!(nodes.len(), view.node_count());
+    drop(tree.end_view(&view));
+    nodes
+}
+
+/// A view that is shown a few nodes at a time, and what it must show.
+struct Watched {
+    view: View,
+    expected: BTreeMap<String, Shown>,
+    shown: BTreeMap<String, Shown>,
+}
+
+impl Watched {
+    fn new(tree: &mut Tree) -> Watched {
+        Watched { view: tree.view(), expected: state(tree), shown: BTreeMap::new() }
+    }
+
+    /// Shows up to `count` more; whether that was all.
+    fn show(&mut self, tree: &Tree, count: u64) -> bool {
+        let mut left = count;
+        !self.view.show(tree, |node| {
+            let parent = node.path.rsplit_once('/').map(|(parent, _)| parent);
+            assert!(parent.is_none_or(|parent| self.shown.contains_key(parent)), "{}", node.path);
+            assert_eq!(self.shown.insert(node.path.to_string(), shown(node)), None);
+            left = left.saturating_sub(1);
+            left > 0
+        })
+    }
+}
+
+/// Random requests while several views are shown bit by bit: each shows the state at its time,
+/// each node once, parents first.
 #[test]
-fn a_view_stays_as_it_was() {
+fn a_view_shows_the_tree_as_it_was() {
+    let paths: Vec<String> = ["/a", "/b", "/c", "/d"]
+        .iter()
+        .flat_map(|top| [(*top).to_string(), format!("{top}/c"), format!("{top}/c/d")])
+        .collect();
+    for seed in 0..60 {
+        let mut random = Prng::new(seed);
+        let mut server = Server::new();
+        for number in 0..random.below(100) {
+            server.run(1, &create(&format!("/n{number}"), 0));
+        }
+        let mut views = vec![];
+        for _ in 0..80 {
+            if views.len() < 3 && random.one_in(4) {
+                views.push(Watched::new(&mut server.tree));
+            }
+            for _ in 0..random.below(8) {
+                let request = random_request(&mut random, &paths, 0);
+                server.prepare(1, &request);
+                let large = format!("/n{}", random.below(100));
+                server.prepare(1, &random_change(&mut random, &large));
+            }
+            server.apply();
+            views.retain_mut(|watched: &mut Watched| {
+                let is_done = watched.show(&server.tree, 1 + random.below(12));
+                if is_done {
+                    assert_eq!(watched.shown, watched.expected, "seed {seed}");
+                    drop(server.tree.end_view(&watched.view));
+                }
+                !is_done
+            });
+        }
+    }
+}
+
+/// A change to a node or its end, with data of any size.
+fn random_change<'p>(random: &mut Prng, path: &'p str) -> WriteRequest<'p> {
+    match random.below(4) {
+        0 => delete(path),
+        1 => create(path, 0),
+        _ => {
+            let length = usize::try_from(random.below(3) * random.below(400)).unwrap();
+            let data = Some(&[7; 1000][..length]);
+            WriteRequest::SetData(SetDataRequest { path: path.into(), data, version: -1 })
+        }
+    }
+}
+
+#[test]
+fn what_a_view_shows_makes_the_same_tree() {
     let mut server = Server::new();
     for number in 0..500 {
         server.run(1, &create(&format!("/n{number}"), 0));
     }
-    let nodes = |view: &tree::View| {
-        let mut nodes = vec![];
-        view.for_each_node(|node| {
-            nodes.push((node.path.to_string(), node.data.map(<[u8]>::to_vec), node.stat));
-            Ok::<(), ()>(())
-        })
-        .unwrap();
-        nodes
-    };
-    let view = server.tree.view();
-    let before = nodes(&view);
-    assert_eq!((before.len(), view.node_count()), (504, 504));
-    for number in 0..500 {
-        let path = format!("/n{number}");
-        server.run(1, &if number % 2 == 0 { delete(&path) } else { set(&path, 0) });
-    }
-    assert_eq!(nodes(&view), before);
-    assert!(view.retained_bytes() > 0);
-
     let mut loader = tree::Loader::new(*server.tree.options());
-    let later = server.tree.view();
-    later.acls().for_each(|(id, list)| loader.acl(id, list));
-    later.for_each_node(|node| loader.node(node.path, node.data, node.acl_id, node.stat)).unwrap();
-    let loaded = loader.finish(later.last_zxid());
+    let mut view = server.tree.view();
+    view.acls().for_each(|(id, list)| loader.acl(id, list));
+    view.show(&server.tree, |node| {
+        loader.node(node.path, node.data, node.acl_id, node.stat).unwrap();
+        true
+    });
+    let loaded = loader.finish(view.last_zxid());
     assert_eq!(loaded.digest(), server.tree.digest());
     assert_eq!(loaded.node_count(), server.tree.node_count());
 }

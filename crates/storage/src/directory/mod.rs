@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::Zxid;
-use tree::View;
 
 pub use layout::Layout;
 pub(crate) use lock::LOCK_FILE;
@@ -20,7 +19,7 @@ use crate::error::Error;
 use crate::log::{LogOptions, LogWriter, truncate_log};
 use crate::purge::purge;
 use crate::recovery::{Progress, Recovered, RecoveryOptions, recover};
-use crate::snapshot::{Pace, SnapshotFile, SnapshotOptions, write_snapshot};
+use crate::snapshot::{Pace, SnapshotFile, SnapshotOptions, State, write_snapshot};
 
 /// Which directories, and whether they may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,11 +101,11 @@ impl DataDirectory {
     /// As [`write_snapshot`].
     pub fn write_snapshot(
         &self,
-        view: &View,
+        state: &mut dyn State,
         options: SnapshotOptions,
         pace: &mut dyn Pace,
     ) -> Result<SnapshotFile, Error> {
-        write_snapshot(&*self.disk, &self.layout.snap_dir, view, options, pace)
+        write_snapshot(&*self.disk, &self.layout.snap_dir, state, options, pace)
     }
 
     /// [`purge`] of these directories.

@@ -22,7 +22,7 @@ use wire::{Txn, TxnHeader};
 use crate::directory::Layout;
 use crate::disk::Disk;
 use crate::error::Error;
-use crate::snapshot::{FullSpeed, SnapshotOptions, load_snapshot, write_snapshot};
+use crate::snapshot::{AtRest, FullSpeed, SnapshotOptions, load_snapshot, write_snapshot};
 pub use case::{Case, Finding, Verdict};
 use replay::Replay;
 use survey::Survey;
@@ -283,9 +283,9 @@ impl Recovery<'_> {
         // Before the first log exists: without a snapshot Java refuses a log, and so do we. And
         // after a burial, which no log tells of: what is logged next must be replayed on this tree.
         if origin == Origin::FirstStart || buried > 0 {
-            let view = recovered.tree.view();
+            let mut state = AtRest::new(&mut recovered.tree);
             let dir = &self.layout.snap_dir;
-            write_snapshot(self.disk, dir, &view, self.options.snapshot, &mut FullSpeed)?;
+            write_snapshot(self.disk, dir, &mut state, self.options.snapshot, &mut FullSpeed)?;
         }
         Ok(recovered)
     }

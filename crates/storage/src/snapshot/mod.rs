@@ -14,19 +14,19 @@
 //! Ours is written from an immutable view, so it holds exactly the transactions up to its zxid.
 //! One of Java's may hold later ones in part; replaying them again does no harm.
 
-mod latest;
 mod pace;
 mod packing;
 mod reader;
 mod snappy;
 mod source;
+mod state;
 mod survey;
 mod writer;
 
-pub use latest::Allowance;
 pub use pace::{FullSpeed, Pace, PieceDone, Shared, Step};
 pub(crate) use reader::verify_snapshot;
 pub use reader::{SnapshotContent, load_snapshot};
+pub use state::{AtRest, State};
 pub(crate) use survey::{Candidate, candidates};
 pub use survey::{SnapshotFile, valid_snapshots};
 pub use writer::{SnapshotOptions, write_snapshot};

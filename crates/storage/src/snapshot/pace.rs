@@ -34,8 +34,7 @@ const REST_MAX: Duration = Duration::from_millis(100);
 ///
 /// While nothing is logged, it has all of the disk. Else it takes a twentieth of the time in small
 /// pieces, or more if that is not enough: it never falls behind the log that is written meanwhile,
-/// so that a start reads no more log than about two snapshots; and it hurries once its view keeps
-/// half of what it may keep alive.
+/// so that neither what its view must keep nor what a start must replay grows without bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared {
     logged_at_begin: u64,
@@ -52,8 +51,6 @@ pub struct PieceDone {
     pub took: Duration,
     /// Bytes that have been logged, ever.
     pub logged: u64,
-    /// Whether the view keeps much alive.
-    pub is_pressed: bool,
 }
 
 /// What comes next.
@@ -82,10 +79,7 @@ impl Shared {
         }
         self.piece = PIECE_MIN;
         let is_behind = done.synced < done.logged - self.logged_at_begin;
-        let rest = match is_behind || done.is_pressed {
-            true => Duration::ZERO,
-            false => REST_MAX.min(done.took * REST),
-        };
+        let rest = if is_behind { Duration::ZERO } else { REST_MAX.min(done.took * REST) };
         Step { rest, piece: self.piece }
     }
 }
@@ -97,7 +91,7 @@ mod tests {
     const TOOK: Duration = Duration::from_millis(2);
 
     fn done(synced: u64, logged: u64) -> PieceDone {
-        PieceDone { synced, took: TOOK, logged, is_pressed: false }
+        PieceDone { synced, took: TOOK, logged }
     }
 
     #[test]
@@ -123,12 +117,5 @@ mod tests {
         let mut shared = Shared::new(7000);
         assert_eq!(shared.next(done(1000, 8001)).rest, Duration::ZERO);
         assert_ne!(shared.next(done(2000, 8002)).rest, Duration::ZERO);
-    }
-
-    #[test]
-    fn it_hurries_if_its_view_costs_much() {
-        let mut shared = Shared::new(0);
-        let pressed = PieceDone { is_pressed: true, ..done(1 << 30, 1) };
-        assert_eq!(shared.next(pressed), Step { rest: Duration::ZERO, piece: 256 << 10 });
     }
 }

@@ -7,6 +7,7 @@ use wire::{Acl, Record, Text};
 
 use super::pace::Pace;
 use super::packing::PackedSink;
+use super::state::State;
 use super::{DIGEST_VERSION, END, MAGIC, SnapshotFile, VERSION};
 use crate::disk::{Disk, FileSink};
 use crate::error::Error;
@@ -22,41 +23,33 @@ pub struct SnapshotOptions {
     /// Whether the last zxid is written at the end (`serializeLastProcessedZxid.enabled`), which
     /// servers before 3.9 do not read.
     pub last_zxid: bool,
-    /// The view is given up once it keeps more than this many bytes alive.
-    pub retained_bytes_max: u64,
 }
 
 impl Default for SnapshotOptions {
     fn default() -> SnapshotOptions {
-        SnapshotOptions {
-            compression: Compression::None,
-            digest: true,
-            last_zxid: true,
-            retained_bytes_max: u64::MAX,
-        }
+        SnapshotOptions { compression: Compression::None, digest: true, last_zxid: true }
     }
 }
 
 /// Collected before it is packed and written, in bytes.
 const BUFFER: usize = 64 << 10;
 
-/// Writes a snapshot of `view` into `dir`, durably: content, name and directory. Until it is whole
+/// Writes a snapshot of `state` into `dir`, durably: content, name and directory. Until it is whole
 /// it has a name that no server takes for a snapshot's.
 ///
 /// # Errors
-/// When the disk refuses, or with [`Error::ViewGivenUp`]. No snapshot has appeared then, and those
-/// that were there are untouched.
+/// When the disk refuses. No snapshot has appeared then, and those that were there are untouched.
 pub fn write_snapshot(
     disk: &dyn Disk,
     dir: &Path,
-    view: &View,
+    state: &mut dyn State,
     options: SnapshotOptions,
     pace: &mut dyn Pace,
 ) -> Result<SnapshotFile, Error> {
-    let zxid = view.last_zxid();
+    let zxid = state.view().last_zxid();
     let name = FileName::Snapshot(zxid, options.compression);
     let unfinished = dir.join(name.unfinished());
-    let written = write_file(disk, &unfinished, view, options, pace);
+    let written = write_file(disk, &unfinished, state, options, pace);
     if written.is_err() {
         // Gives the room back at once. If it fails too, the next start removes the file.
         let _ = disk.remove(&unfinished);
@@ -71,7 +64,7 @@ pub fn write_snapshot(
 fn write_file(
     disk: &dyn Disk,
     path: &Path,
-    view: &View,
+    state: &mut dyn State,
     options: SnapshotOptions,
     pace: &mut dyn Pace,
 ) -> Result<u64, Error> {
@@ -82,40 +75,31 @@ fn write_file(
         buffer: Vec::with_capacity(2 * BUFFER),
         sum: Adler32::new(),
     };
-    let written = write_content(&mut sink, view, options);
-    written.map_err(|stop| match stop {
-        Stop::Io(source) => Error::io("write", path)(source),
-        Stop::GivenUp => Error::ViewGivenUp { zxid: view.last_zxid() },
-    })?;
+    write_content(&mut sink, state, options).map_err(Error::io("write", path))?;
     let file = sink.out.finish().map_err(Error::io("write", path))?;
     file.sync().map_err(Error::io("sync", path))?;
     Ok(file.position())
 }
 
-enum Stop {
-    Io(io::Error),
-    GivenUp,
-}
-
-impl From<io::Error> for Stop {
-    fn from(source: io::Error) -> Stop {
-        Stop::Io(source)
-    }
-}
-
-fn write_content(sink: &mut Sink<'_>, view: &View, options: SnapshotOptions) -> Result<(), Stop> {
+fn write_content(
+    sink: &mut Sink<'_>,
+    state: &mut dyn State,
+    options: SnapshotOptions,
+) -> io::Result<()> {
     sink.buffer.extend_from_slice(&MAGIC);
     sink.put(&VERSION);
     sink.put(&-1i64);
-    write_sessions(sink, view)?;
-    write_acls(sink, view)?;
-    view.for_each_node(|node| {
-        if view.retained_bytes() > options.retained_bytes_max {
-            return Err(Stop::GivenUp);
-        }
-        write_node(sink, &node);
-        Ok(sink.drain_if_full()?)
-    })?;
+    write_sessions(sink, state.view())?;
+    write_acls(sink, state.view())?;
+    let mut has_more = true;
+    while has_more {
+        has_more = state.show(&mut |node| {
+            write_node(sink, &node);
+            !sink.is_full()
+        });
+        sink.drain_if_full()?;
+    }
+    let view = state.view();
     sink.put(&Text::from(END));
     sink.seal()?;
     if options.digest {
@@ -193,11 +177,12 @@ impl Sink<'_> {
         self.drain()
     }
 
+    fn is_full(&self) -> bool {
+        self.buffer.len() >= BUFFER
+    }
+
     fn drain_if_full(&mut self) -> io::Result<()> {
-        if self.buffer.len() < BUFFER {
-            return Ok(());
-        }
-        self.drain()
+        if self.is_full() { self.drain() } else { Ok(()) }
     }
 
     fn drain(&mut self) -> io::Result<()> {

@@ -8,7 +8,7 @@ use base::{Prng, Zxid};
 use super::{create, layout, tree_at};
 use crate::disk::fake::{FakeDisk, Fault};
 use crate::{
-    Case, DataDirectory, DirectoryOptions, Error, FullSpeed, LogOptions, Recovered,
+    AtRest, Case, DataDirectory, DirectoryOptions, Error, FullSpeed, LogOptions, Recovered,
     RecoveryOptions, SnapshotOptions, truncate_log,
 };
 
@@ -40,7 +40,11 @@ fn live(disk: &FakeDisk, groups: i64, reached: &mut Reached) -> Result<(), Error
         reached.synced = last;
         if group % 3 == 0 {
             log.roll()?;
-            held.write_snapshot(&tree_at(last).view(), SnapshotOptions::default(), &mut FullSpeed)?;
+            held.write_snapshot(
+                &mut AtRest::new(&mut tree_at(last)),
+                SnapshotOptions::default(),
+                &mut FullSpeed,
+            )?;
             held.purge(1)?;
         }
     }

@@ -14,7 +14,7 @@ use wire::{CreateTxn, LogEntry, Txn, TxnDigest, TxnHeader};
 
 use crate::disk::fake::FakeDisk;
 use crate::log::{frame_entry, header};
-use crate::{FullSpeed, Layout, SnapshotOptions, write_snapshot};
+use crate::{AtRest, FullSpeed, Layout, SnapshotOptions, write_snapshot};
 
 const DIR: &str = "/data/version-2";
 
@@ -85,9 +85,14 @@ fn tree_at(last: i64) -> Tree {
 fn snapshot(last: i64) -> Vec<u8> {
     let disk = FakeDisk::new();
     let options = SnapshotOptions::default();
-    let file =
-        write_snapshot(&disk, Path::new(DIR), &tree_at(last).view(), options, &mut FullSpeed)
-            .unwrap();
+    let file = write_snapshot(
+        &disk,
+        Path::new(DIR),
+        &mut AtRest::new(&mut tree_at(last)),
+        options,
+        &mut FullSpeed,
+    )
+    .unwrap();
     disk.content(&file.path).unwrap()
 }
 

@@ -361,7 +361,7 @@ fn what_is_logged_after_a_burial_is_there_at_the_next_start() {
     crate::write_snapshot(
         &disk,
         Path::new(super::DIR),
-        &tree.view(),
+        &mut crate::AtRest::new(&mut tree),
         options,
         &mut crate::FullSpeed,
     )

@@ -1,6 +1,5 @@
 //! Snapshots as bytes, packed and not, whole and damaged.
 
-use std::cell::RefCell;
 use std::path::Path;
 
 use base::{SessionId, Zxid};
@@ -10,15 +9,15 @@ use wire::{LogEntry, Txn};
 use super::{DIR, at, created, snapshot, tree_at, txn};
 use crate::disk::fake::{FakeDisk, Fault};
 use crate::{
-    Allowance, Compression, Disk, Error, FileName, FullSpeed, SnapshotFile, SnapshotOptions,
+    AtRest, Compression, Disk, Error, FileName, FullSpeed, SnapshotFile, SnapshotOptions,
     load_snapshot, valid_snapshots, write_snapshot,
 };
 
 const PACKINGS: [Compression; 3] = [Compression::None, Compression::Gzip, Compression::Snappy];
 
-fn write(disk: &FakeDisk, tree: &Tree, options: SnapshotOptions) -> SnapshotFile {
+fn write(disk: &FakeDisk, tree: &mut Tree, options: SnapshotOptions) -> SnapshotFile {
     disk.create_dir(Path::new(DIR)).unwrap();
-    write_snapshot(disk, Path::new(DIR), &tree.view(), options, &mut FullSpeed).unwrap()
+    write_snapshot(disk, Path::new(DIR), &mut AtRest::new(tree), options, &mut FullSpeed).unwrap()
 }
 
 fn load(disk: &FakeDisk, file: &SnapshotFile) -> Result<Tree, Error> {
@@ -63,11 +62,11 @@ fn rich_tree() -> Tree {
 
 #[test]
 fn a_tree_comes_back_from_every_packing() {
-    let tree = rich_tree();
+    let mut tree = rich_tree();
     for compression in PACKINGS {
         let disk = FakeDisk::new();
         let options = SnapshotOptions { compression, ..SnapshotOptions::default() };
-        let file = write(&disk, &tree, options);
+        let file = write(&disk, &mut tree, options);
         assert_eq!(file.path, at(&FileName::Snapshot(Zxid(53), compression).to_string()));
         let back = load(&disk, &file).unwrap();
         assert_eq!((back.digest(), back.node_count()), (tree.digest(), tree.node_count()));
@@ -86,7 +85,7 @@ fn an_empty_tree_takes_as_many_bytes_as_javas() {
     for (last_zxid, digest, bytes) in [(false, true, 457), (true, true, 478), (true, false, 445)] {
         let options = SnapshotOptions { last_zxid, digest, ..SnapshotOptions::default() };
         let disk = FakeDisk::new();
-        let file = write(&disk, &tree_at(0), options);
+        let file = write(&disk, &mut tree_at(0), options);
         assert_eq!(file.bytes, bytes);
         assert!(load(&disk, &file).is_ok());
     }
@@ -112,7 +111,7 @@ fn the_newest_comes_first_and_one_cut_short_not_at_all() {
 #[test]
 fn any_bit_flipped_is_noticed() {
     let disk = FakeDisk::new();
-    let file = write(&disk, &tree_at(2), SnapshotOptions::default());
+    let file = write(&disk, &mut tree_at(2), SnapshotOptions::default());
     let bytes = disk.content(&file.path).unwrap();
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();
@@ -127,7 +126,7 @@ fn any_cut_is_noticed_but_behind_a_seal() {
     for compression in PACKINGS {
         let disk = FakeDisk::new();
         let options = SnapshotOptions { compression, ..SnapshotOptions::default() };
-        let file = write(&disk, &tree_at(2), options);
+        let file = write(&disk, &mut tree_at(2), options);
         let bytes = disk.content(&file.path).unwrap();
         // Old servers end a snapshot where ours goes on.
         let ends = [bytes.len() - 21, bytes.len() - 54];
@@ -141,7 +140,7 @@ fn any_cut_is_noticed_but_behind_a_seal() {
 
 #[test]
 fn a_snapshot_that_fails_leaves_no_trace() {
-    let tree = tree_at(300);
+    let mut tree = tree_at(300);
     for fault in [Fault::Io, Fault::Full, Fault::Torn] {
         for call in 0..5 {
             let disk = FakeDisk::new();
@@ -150,7 +149,7 @@ fn a_snapshot_that_fails_leaves_no_trace() {
             let written = write_snapshot(
                 &disk,
                 Path::new(DIR),
-                &tree.view(),
+                &mut AtRest::new(&mut tree),
                 SnapshotOptions::default(),
                 &mut FullSpeed,
             );
@@ -159,55 +158,4 @@ fn a_snapshot_that_fails_leaves_no_trace() {
             }
         }
     }
-}
-
-#[test]
-fn a_view_that_keeps_too_much_alive_is_given_up() {
-    let mut tree = tree_at(300);
-    let view = tree.view();
-    let framed = txn(301, Txn::Create(created("/more")), None);
-    let payload = &framed[12..framed.len() - 1];
-    tree.replay(&LogEntry::decode(payload, wire::Limits::default()).unwrap());
-    let options = SnapshotOptions { retained_bytes_max: 0, ..SnapshotOptions::default() };
-    let disk = FakeDisk::new();
-    let given_up = write_snapshot(&disk, Path::new(DIR), &view, options, &mut FullSpeed);
-    assert!(matches!(given_up, Err(Error::ViewGivenUp { .. })), "{given_up:?}");
-}
-
-/// A snapshot of a tree that creates a node each time a view was taken: more than the views of
-/// `allowance` may keep alive. Also how much each view was allowed.
-fn snapshot_under_writes(allowance: Allowance) -> (Result<SnapshotFile, Error>, Vec<u64>) {
-    let tree = RefCell::new(tree_at(300));
-    let disk = FakeDisk::new();
-    disk.create_dir(Path::new(DIR)).unwrap();
-    let mut allowed = Vec::new();
-    let take = || tree.borrow().view();
-    let written = allowance.snapshot(take, |view, retained_bytes_max| {
-        allowed.push(retained_bytes_max);
-        let zxid = 300 + i64::try_from(allowed.len()).unwrap();
-        let framed = txn(zxid, Txn::Create(created(&format!("/more{zxid}"))), None);
-        let payload = &framed[12..framed.len() - 1];
-        let entry = LogEntry::decode(payload, wire::Limits::default()).unwrap();
-        tree.borrow_mut().replay(&entry);
-        let options = SnapshotOptions { retained_bytes_max, ..SnapshotOptions::default() };
-        write_snapshot(&disk, Path::new(DIR), view, options, &mut FullSpeed)
-    });
-    (written, allowed)
-}
-
-#[test]
-fn a_tree_gets_its_snapshot_however_steadily_it_is_written() {
-    let little = Allowance { bytes: 1, bytes_per_node: 0, views_max: 3 };
-    let (written, allowed) = snapshot_under_writes(little);
-    // The latest state, not that of the views given up.
-    assert_eq!(written.unwrap().zxid, Zxid(302));
-    assert_eq!(allowed, [1, 2, u64::MAX]);
-}
-
-#[test]
-fn a_view_may_keep_more_of_a_larger_tree() {
-    let by_size = Allowance { bytes: 1, bytes_per_node: 1_000, views_max: 3 };
-    let (written, allowed) = snapshot_under_writes(by_size);
-    assert_eq!(written.unwrap().zxid, Zxid(300));
-    assert!(allowed[0] > 300_000, "{allowed:?}");
 }
