@@ -166,6 +166,11 @@ pub(crate) async fn serve_clients(
     mut arrivals: mpsc::Receiver<Arrival>,
 ) {
     let desk = Rc::new(RefCell::new(Desk::new(service.hub.metrics.recorder())));
+    let (courier, hub) = (desk.clone(), service.hub.clone());
+    tokio::task::spawn_local(poll_fn(move |cx| {
+        courier.borrow_mut().poll_courier(cx, &hub);
+        Poll::<()>::Pending
+    }));
     while let Some(arrival) = arrivals.recv().await {
         let conn = ConnId(ids.0.fetch_add(1, Ordering::Relaxed));
         let Arrival { socket, peer, seat } = arrival;
@@ -203,6 +208,7 @@ async fn serve(
     patience: Duration,
     seat: Seat,
 ) {
+    let hub = connection.service.hub.clone();
     // Most connections wait for most of their lives: they keep no timer.
     let mut impatience = Some(Box::pin(tokio::time::sleep(patience)));
     poll_fn(|cx| {
@@ -220,6 +226,8 @@ async fn serve(
         ended
     })
     .await;
+    // What it asked for comes before its end.
+    desk.borrow_mut().deliver(&hub);
     drop(connection);
     drop(seat);
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use node::Input;
@@ -56,14 +56,46 @@ pub(crate) struct Desk {
     pub(crate) scratch: Vec<u8>,
     /// What the connection whose turn it is may still cost.
     pub(crate) left: usize,
-    /// What the brain is to be told at the end of a batch.
-    pub(crate) outgoing: Vec<Message>,
+    /// What the brain is to be told once all have had their turn whose requests came together.
+    outgoing: Vec<Message>,
+    /// Wakes the thread's courier.
+    courier: Option<Waker>,
     pub(crate) recorder: Recorder,
 }
 
 impl Desk {
     pub(crate) fn new(recorder: Recorder) -> Desk {
-        Desk { scratch: vec![0; SCRATCH_BYTES], left: 0, outgoing: Vec::new(), recorder }
+        Desk {
+            scratch: vec![0; SCRATCH_BYTES],
+            left: 0,
+            outgoing: Vec::new(),
+            courier: None,
+            recorder,
+        }
+    }
+
+    /// Leaves a message for the courier, who takes all that there are to the brain at once: it
+    /// stands in the queue of tasks behind those that were woken before.
+    pub(crate) fn post(&mut self, message: Message) {
+        if self.outgoing.is_empty()
+            && let Some(courier) = &self.courier
+        {
+            courier.wake_by_ref();
+        }
+        self.outgoing.push(message);
+    }
+
+    /// Takes all that was posted to the brain.
+    pub(crate) fn deliver(&mut self, hub: &Hub) {
+        if !self.outgoing.is_empty() {
+            hub.tell(self.outgoing.drain(..));
+        }
+    }
+
+    /// The courier's turn.
+    pub(crate) fn poll_courier(&mut self, cx: &mut Context<'_>, hub: &Hub) {
+        self.courier = Some(cx.waker().clone());
+        self.deliver(hub);
     }
 
     pub(crate) fn spend(&mut self, cost: usize) {
@@ -267,9 +299,6 @@ impl Connection {
         }
         if self.stage == Stage::Serving {
             taken += self.serve(&bytes[taken..], desk);
-        }
-        if !desk.outgoing.is_empty() {
-            self.service.hub.tell(desk.outgoing.drain(..));
         }
         if self.stage == Stage::Ending { bytes.len() } else { taken }
     }

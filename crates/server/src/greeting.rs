@@ -60,7 +60,7 @@ impl Connection {
         }
         self.stage = Stage::Connecting;
         self.client.gate.enter();
-        desk.outgoing.push(Message::Input(Input::Connected {
+        desk.post(Message::Input(Input::Connected {
             conn: self.client.id,
             gate: self.client.gate.clone(),
             identities: self.identities.clone(),

@@ -140,7 +140,7 @@ impl Connection {
                     let (conn, xid) = (self.client.id, header.xid);
                     let body = Bytes::copy_from_slice(body);
                     let input = Input::Requested { conn, xid, op, body, received_ms: now_ms };
-                    desk.outgoing.push(Message::Input(input));
+                    desk.post(Message::Input(input));
                 }
             }
             Some(_) | None => {
@@ -200,7 +200,7 @@ impl Connection {
             Ok(()) => {
                 self.identities = identities.into();
                 self.client.gate.enter();
-                desk.outgoing.push(Message::Input(Input::Identified {
+                desk.post(Message::Input(Input::Identified {
                     conn: self.client.id,
                     identities: self.identities.clone(),
                 }));
