@@ -100,10 +100,10 @@ impl Flight {
         let (zxid, _) = *self.entries.last()?;
         let append = Append {
             ticket: Ticket { generation: self.generation, zxid },
-            bytes: core::mem::take(&mut self.bytes).into(),
-            entries: core::mem::take(&mut self.entries),
+            bytes: taken(&mut self.bytes).into(),
+            entries: taken(&mut self.entries),
         };
-        let asked = core::mem::take(&mut self.asked);
+        let asked = taken(&mut self.asked);
         self.appended.push_back(Group { append: append.clone(), asked });
         Some(append)
     }
@@ -138,4 +138,10 @@ impl Flight {
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len() + self.appended.iter().map(|group| group.append.bytes.len()).sum::<usize>()
     }
+}
+
+/// Takes what was collected, and leaves room for as much.
+fn taken<T>(collected: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(collected.len());
+    core::mem::replace(collected, room)
 }

@@ -29,6 +29,25 @@ struct DirectRead<'b> {
     body: &'b [u8],
 }
 
+/// What has come at once of a connection. The requests in it that take their turn share one copy.
+struct Batch<'b> {
+    bytes: &'b [u8],
+    /// Where the last frame that was taken ends.
+    end: usize,
+    /// All from that place on.
+    copy: Option<(usize, Bytes)>,
+}
+
+impl Batch<'_> {
+    /// The last `len` bytes of the last frame.
+    fn last(&mut self, len: usize) -> Bytes {
+        let begin = self.end - len;
+        let rest = || (begin, Bytes::copy_from_slice(&self.bytes[begin..]));
+        let (from, copy) = self.copy.get_or_insert_with(rest);
+        copy.slice(begin - *from..self.end - *from)
+    }
+}
+
 /// A large request that there is no room for.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("request of {bytes} bytes: so many large ones are under way (largeRequestMaxBytes)")]
@@ -41,6 +60,7 @@ impl Connection {
     pub(crate) fn serve(&mut self, bytes: &[u8], desk: &mut Desk) -> usize {
         let now_ms = self.service.hub.clock.mono_ms();
         let mut frames = Frames::new(bytes, self.service.limits);
+        let mut batch = Batch { bytes, end: 0, copy: None };
         while self.stage == Stage::Serving {
             if desk.left == 0 || !self.may_take() {
                 self.has_more = true;
@@ -52,7 +72,8 @@ impl Connection {
             match frames.next_frame() {
                 Ok(Some(payload)) => {
                     desk.spend(cost(payload.len()));
-                    self.take_request(payload, now_ms, desk);
+                    batch.end = frames.consumed();
+                    self.take_request(payload, &mut batch, now_ms, desk);
                 }
                 Ok(None) => {
                     self.look_ahead(&bytes[frames.consumed()..], &desk.recorder);
@@ -124,7 +145,13 @@ impl Connection {
     }
 
     /// A request that is no read, or a read that takes its turn.
-    fn take_request(&mut self, payload: &[u8], now_ms: i64, desk: &mut Desk) {
+    fn take_request(
+        &mut self,
+        payload: &[u8],
+        batch: &mut Batch<'_>,
+        now_ms: i64,
+        desk: &mut Desk,
+    ) {
         self.note_received(&desk.recorder);
         let mut input = Reader::new(payload, self.service.limits);
         let header: RequestHeader = match input.read() {
@@ -138,7 +165,7 @@ impl Connection {
             Some(op) if op.is_client_request() => {
                 if self.makes_room(op, body.len(), &desk.recorder) {
                     let (conn, xid) = (self.client.id, header.xid);
-                    let body = Bytes::copy_from_slice(body);
+                    let body = batch.last(body.len());
                     let input = Input::Requested { conn, xid, op, body, received_ms: now_ms };
                     desk.post(Message::Input(input));
                 }
