@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -139,9 +139,9 @@ fn measure(fan_out: &FanOut, root: &str, watch: Watch<'_>) -> Result<FanOutRepor
         if number == 0 || !fan_out.persistent {
             crowd.run(&mut Arming::new(fan_out, &path))?;
         }
-        prober.count(true);
+        prober.count();
         let spread = change(&mut crowd, &mut writer, &path, fan_out.watchers)?;
-        prober.count(false);
+        prober.ignore();
         watch(&Moment {
             stage: "changing",
             elapsed: begun.elapsed(),
@@ -271,6 +271,7 @@ struct Prober {
     thread: JoinHandle<Result<Duration, BenchError>>,
     stop: Sender<()>,
     counting: Arc<AtomicBool>,
+    begun: Arc<AtomicU64>,
 }
 
 impl Prober {
@@ -278,14 +279,24 @@ impl Prober {
         let once = Once::open(target)?;
         let counting = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = channel();
-        let shared = Arc::clone(&counting);
-        let thread = std::thread::spawn(move || probe(once, &stopped, &shared));
-        Ok(Self { thread, stop, counting })
+        let begun = Arc::new(AtomicU64::new(0));
+        let shared = (Arc::clone(&counting), Arc::clone(&begun));
+        let thread = std::thread::spawn(move || probe(once, &stopped, &shared.0, &shared.1));
+        Ok(Self { thread, stop, counting, begun })
     }
 
-    /// Whether pings under way from now on count.
-    fn count(&self, counting: bool) {
-        self.counting.store(counting, Ordering::Relaxed);
+    /// Pings count that are begun from now on; returns once there is one.
+    fn count(&self) {
+        self.counting.store(true, Ordering::Relaxed);
+        let before = self.begun.load(Ordering::Relaxed);
+        while self.begun.load(Ordering::Relaxed) == before && !self.thread.is_finished() {
+            std::thread::sleep(PROBE_REST / 10);
+        }
+    }
+
+    /// Pings that are begun from now on do not count.
+    fn ignore(&self) {
+        self.counting.store(false, Ordering::Relaxed);
     }
 
     /// The longest that a ping took while it was counted.
@@ -299,12 +310,14 @@ fn probe(
     mut once: Once,
     stopped: &Receiver<()>,
     counting: &AtomicBool,
+    begun: &AtomicU64,
 ) -> Result<Duration, BenchError> {
     let mut longest = Duration::ZERO;
     while stopped.recv_timeout(PROBE_REST) == Err(RecvTimeoutError::Timeout) {
-        let counted_before = counting.load(Ordering::Relaxed);
+        let counts = counting.load(Ordering::Relaxed);
+        begun.fetch_add(1, Ordering::Relaxed);
         let took = once.ping()?;
-        if counted_before || counting.load(Ordering::Relaxed) {
+        if counts {
             longest = longest.max(took);
         }
     }

@@ -44,10 +44,13 @@ impl WatchLock for WatchCell {
     }
 }
 
+/// The connections by their ids, which nobody outside chooses.
+pub(crate) type Clients = HashMap<ConnId, Arc<Client>, foldhash::fast::FixedState>;
+
 /// The brain with its connections: what one thread at a time has.
 pub(crate) struct Core {
     pub(crate) brain: Brain,
-    pub(crate) clients: HashMap<ConnId, Arc<Client>>,
+    pub(crate) clients: Clients,
     pub(crate) recorder: Recorder,
     admission: Admission,
     /// What waits for requests in process to end, in order (`request_throttle_max_requests`).
@@ -132,7 +135,7 @@ impl Hub {
     ) -> Hub {
         let core = Core {
             brain,
-            clients: HashMap::new(),
+            clients: Clients::default(),
             recorder: metrics.recorder(),
             admission: Admission::new(config.request_throttle),
             held: VecDeque::new(),

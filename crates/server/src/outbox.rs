@@ -10,10 +10,6 @@ use crate::traffic::note_sent;
 /// faster than it listens holds back itself alone.
 const PAUSE_BYTES: usize = 1 << 20;
 
-/// What a buffer begins with: room for a batch of small replies. Empty, it goes back to the
-/// allocator: most connections wait for most of their lives.
-const FIRST_BYTES: usize = 4 << 10;
-
 /// How far a connection's end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -30,6 +26,7 @@ enum Stage {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     socket: Option<OwnedWriteHalf>,
+    /// Empty, it goes back to the allocator: most connections wait for most of their lives.
     bytes: Vec<u8>,
     sent: usize,
     arrears: Share,
@@ -102,9 +99,6 @@ impl Outbox {
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let is_open = self.is_open();
         if is_open {
-            if self.bytes.capacity() == 0 {
-                self.bytes.reserve(FIRST_BYTES);
-            }
             write(&mut self.bytes);
         }
         is_open

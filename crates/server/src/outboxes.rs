@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,14 +7,19 @@ use tree::{Change, ConnId};
 use wire::{EventType, TxnHeader};
 
 use crate::client::Client;
+use crate::hub::Clients;
 use crate::large_requests::LargeRequests;
 use crate::metrics::{CounterSet, Recorder, Summary, namespace};
 use crate::traffic::{note_read, note_write};
 
+/// What an empty buffer begins with: room for a short reply, or an event, which one change may
+/// cause for all clients at once.
+const FIRST_BYTES: usize = 128;
+
 /// The connections as the brain sees them, for the length of a section.
 pub(crate) struct Outboxes<'h> {
     pub(crate) now: Now,
-    pub(crate) clients: &'h HashMap<ConnId, Arc<Client>>,
+    pub(crate) clients: &'h Clients,
     pub(crate) recorder: &'h Recorder,
     pub(crate) large_requests: &'h LargeRequests,
     /// Those that have something to send since; each once.
@@ -27,7 +31,12 @@ impl Sink for Outboxes<'_> {
         let Some(client) = self.clients.get(&conn) else { return };
         let mut outbox = client.outbox.lock();
         let was_open = if client.is_established() {
-            outbox.append(self.recorder, write)
+            outbox.append(self.recorder, |out| {
+                if out.is_empty() {
+                    out.reserve(FIRST_BYTES);
+                }
+                write(out);
+            })
         } else {
             outbox.append_greeting(self.recorder, write)
         };

@@ -19,6 +19,9 @@ use crate::traffic::note_read;
 /// its end.
 const SECTION_COST_MAX: usize = 128;
 
+/// Room for the replies to a batch of small reads.
+const BATCH_BYTES: usize = 4 << 10;
+
 /// Length of a request's header.
 const HEADER_BYTES: usize = 8;
 
@@ -110,6 +113,7 @@ impl Connection {
         let recorder = &desk.recorder;
         let mut spent = 0;
         outbox.append(recorder, |out| {
+            out.reserve(BATCH_BYTES);
             let mut next = Some(first);
             while let Some(DirectRead { xid, op, body }) = next {
                 let before = out.len();
