@@ -205,8 +205,9 @@ fn acl(tree: &Tree, asker: &Asker<'_>, path: &str, out: &mut Vec<u8>) -> Result<
 fn write_children(node: NodeRef<'_>, out: &mut Vec<u8>) -> usize {
     node.child_count().write(out);
     let mut names_bytes = 0;
-    for name in node.children() {
-        Text::Borrowed(name).write(out);
+    for name in node.children_bytes() {
+        // A string is written as a buffer is.
+        Some(name).write(out);
         names_bytes += name.len();
     }
     names_bytes

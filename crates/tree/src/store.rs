@@ -316,11 +316,11 @@ impl Store {
     }
 
     /// The children of a node, the latest first.
-    pub(crate) fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+    pub(crate) fn children(&self, id: NodeId) -> impl Iterator<Item = Node<'_>> {
         let mut at = self.node(id).links().first_child;
         core::iter::from_fn(move || {
-            let child = (at != NodeId::NONE).then_some(at)?;
-            at = self.node(child).links().next;
+            let child = (at != NodeId::NONE).then(|| self.node(at))?;
+            at = child.links().next;
             Some(child)
         })
     }
@@ -340,7 +340,7 @@ mod tests {
     fn names(store: &Store, path: &str) -> Vec<String> {
         let id = store.find(path).expect("there");
         let mut names: Vec<String> =
-            store.children(id).map(|id| store.node(id).name().to_string()).collect();
+            store.children(id).map(|node| node.name().to_string()).collect();
         names.sort();
         names
     }

@@ -430,8 +430,12 @@ impl<'t> NodeRef<'t> {
 
     /// Names of its children, in no order.
     pub fn children(&self) -> impl Iterator<Item = &'t str> + use<'t> {
-        let tree = self.tree;
-        tree.store.children(self.id).map(|id| tree.store.node(id).name())
+        self.tree.store.children(self.id).map(Node::name)
+    }
+
+    /// The same, to be passed on as they are: there may be millions of them.
+    pub fn children_bytes(&self) -> impl Iterator<Item = &'t [u8]> + use<'t> {
+        self.tree.store.children(self.id).map(Node::name_bytes)
     }
 
     /// Number of all its descendants.
