@@ -197,8 +197,9 @@ fn seat_client(
         rustix::net::sockopt::set_socket_keepalive(&socket, true)?;
     }
     let (reader, writer) = tokio::net::TcpStream::from_std(socket)?.into_split();
-    let client =
-        Client::new(conn, peer, Outbox::new(writer, &service.hub.arrears), service.hub.clock.now());
+    let hub = &service.hub;
+    let outbox = Outbox::new(writer, &hub.arrears, &hub.buffers);
+    let client = Client::new(conn, peer, outbox, hub.clock.now());
     Ok(Connection::new(service.clone(), Arc::new(client), reader))
 }
 

@@ -6,6 +6,7 @@
 mod acceptor;
 mod admission;
 mod arrears;
+mod buffers;
 mod calendar;
 mod client;
 mod clock;

@@ -3,6 +3,7 @@ use std::io;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::arrears::{Arrears, Share};
+use crate::buffers::Buffers;
 use crate::metrics::Recorder;
 use crate::traffic::note_sent;
 
@@ -26,9 +27,10 @@ enum Stage {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     socket: Option<OwnedWriteHalf>,
-    /// Empty, it goes back to the allocator: most connections wait for most of their lives.
     bytes: Vec<u8>,
     sent: usize,
+    /// Where the buffer comes from, and goes to when it is empty.
+    buffers: Buffers,
     arrears: Share,
     stage: Stage,
     /// Replies and events so far, as `cons` shows them.
@@ -49,11 +51,12 @@ pub(crate) enum Flushed {
 }
 
 impl Outbox {
-    pub(crate) fn new(socket: OwnedWriteHalf, arrears: &Arrears) -> Outbox {
+    pub(crate) fn new(socket: OwnedWriteHalf, arrears: &Arrears, buffers: &Buffers) -> Outbox {
         Outbox {
             socket: Some(socket),
             bytes: Vec::new(),
             sent: 0,
+            buffers: buffers.clone(),
             arrears: arrears.share(),
             stage: Stage::Open,
             packets: 0,
@@ -99,6 +102,9 @@ impl Outbox {
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let is_open = self.is_open();
         if is_open {
+            if self.bytes.capacity() == 0 {
+                self.bytes = self.buffers.take();
+            }
             write(&mut self.bytes);
         }
         is_open
@@ -153,7 +159,7 @@ impl Outbox {
             }
         }
         self.sent = 0;
-        self.bytes = Vec::new();
+        self.buffers.give(std::mem::take(&mut self.bytes));
         self.note_arrears();
         if self.stage == Stage::Closing {
             self.abort();
