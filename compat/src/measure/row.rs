@@ -96,8 +96,10 @@ pub enum Work {
 /// Where watches are.
 #[derive(Debug, Clone, Copy)]
 pub enum Watched {
-    /// One session's, each on a path of its own at which there is nothing.
+    /// One session's, each on a znode of its own.
     Sparse(u32),
+    /// The same, each on a path at which there is nothing: the server keeps the path as well.
+    Missing(u32),
     /// Those of so many sessions, each on all of so many paths.
     Shared {
         /// How many watch each path.

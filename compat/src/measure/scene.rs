@@ -235,13 +235,19 @@ impl<'a> Scene<'a> {
         let tool = self.tool();
         tool.run("watches", &["--missing", "--count", "1000"])?;
         match watched {
-            Watched::Sparse(count) => {
+            Watched::Missing(count) => {
                 let count = self.scale.count(count);
                 let before = self.running.usage()?.rss_bytes;
-                let held = tool.hold("watches", &["--missing", "--count", &count.to_string()])?;
-                let after = self.running.usage()?.rss_bytes;
-                held.release()?;
-                Ok(figures([("bytes_each", each(before, after, count))]))
+                let many = self.held(&["--missing", "--count", &count.to_string()])?;
+                Ok(figures([("bytes_each", each(before, many, count))]))
+            }
+            Watched::Sparse(count) => {
+                let count = self.scale.count(count);
+                // The same znodes, one of them watched, and all: the difference is watches alone.
+                let (one, all) = ("1", count.to_string());
+                let few = self.held(&["--spread", "--znodes", &all, "--count", one])?;
+                let many = self.held(&["--spread", "--znodes", &all, "--count", &all])?;
+                Ok(figures([("bytes_each", each(few, many, count - 1))]))
             }
             Watched::Shared { sessions, paths } => {
                 let sessions = self.scale.count(sessions);
@@ -256,8 +262,12 @@ impl<'a> Scene<'a> {
     /// The server's memory while each of `sessions` watches each of `paths`.
     fn shared(&self, sessions: u32, paths: u32) -> Result<u64> {
         let (sessions, paths) = (sessions.to_string(), paths.to_string());
-        let arguments = ["--shared", "--sessions", &sessions, "--count", &paths];
-        let held = self.tool().hold("watches", &arguments)?;
+        self.held(&["--shared", "--sessions", &sessions, "--count", &paths])
+    }
+
+    /// The server's memory while such watches are held.
+    fn held(&self, arguments: &[&str]) -> Result<u64> {
+        let held = self.tool().hold("watches", arguments)?;
         let rss_bytes = self.running.usage()?.rss_bytes;
         held.release()?;
         Ok(rss_bytes)

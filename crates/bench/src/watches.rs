@@ -18,6 +18,8 @@ pub struct Watches {
     pub target: Target,
     /// Paths that are watched.
     pub count: u32,
+    /// Znodes that are created, where paths of znodes are watched; `count` if that is more.
+    pub znodes: u32,
     /// Where they are.
     pub place: Place,
     /// Sessions that hold the watches.
@@ -102,7 +104,10 @@ pub fn register_watches(watches: &Watches, watch: Watch<'_>) -> Result<Watching,
     if watches.count == 0 || watches.sessions == 0 {
         return Err(BenchError::Load("watches and sessions must not be zero"));
     }
-    let made = if watches.place == Place::Missing { 1 } else { watches.count };
+    let made = match watches.place {
+        Place::Missing => 1,
+        Place::Shared | Place::Spread => watches.znodes.max(watches.count),
+    };
     let keys = Keys { count: made, value_bytes: Some(0), ..Keys::default() };
     let tree = create_root(&watches.target, keys)?;
     let root = tree.root.clone();

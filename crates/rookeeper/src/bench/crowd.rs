@@ -115,6 +115,10 @@ pub(crate) struct Watches {
     /// Paths to watch.
     #[arg(long, default_value_t = 1000)]
     count: u32,
+    /// Znodes to create, if more than are watched: for telling what a watch takes from what a
+    /// znode takes.
+    #[arg(long, default_value_t = 0)]
+    znodes: u32,
     /// Sessions that hold the watches.
     #[arg(long, default_value_t = 1)]
     sessions: usize,
@@ -131,6 +135,7 @@ pub(super) fn watches(arguments: &Watches, progress: &mut Progress) -> Result<()
     let watches = bench::Watches {
         target: arguments.servers.target()?,
         count: arguments.count,
+        znodes: arguments.znodes,
         place: arguments.place.place(),
         sessions: arguments.sessions,
     };
