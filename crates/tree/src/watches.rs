@@ -12,9 +12,10 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use roaring::RoaringBitmap;
 use wire::{Acl, AddWatchMode, EventType, WatchedKind};
 
@@ -40,9 +41,11 @@ pub struct WatchSummary {
 
 /// Watched paths that have no node.
 struct MissingPaths {
-    by_path: HashMap<Box<str>, u32, FixedState>,
     paths: Vec<Option<Box<str>>>,
     free: Vec<u32>,
+    /// Places in `paths`.
+    by_path: HashTable<u32>,
+    hasher: FixedState,
 }
 
 /// Subjects from here on are missing paths.
@@ -50,12 +53,18 @@ const MISSING: u32 = 1 << 31;
 
 impl MissingPaths {
     fn new(hash_seed: u64) -> MissingPaths {
-        let by_path = HashMap::with_hasher(FixedState::with_seed(hash_seed));
-        MissingPaths { by_path, paths: Vec::new(), free: Vec::new() }
+        MissingPaths {
+            paths: Vec::new(),
+            free: Vec::new(),
+            by_path: HashTable::new(),
+            hasher: FixedState::with_seed(hash_seed),
+        }
     }
 
     fn find(&self, path: &str) -> Option<Subject> {
-        self.by_path.get(path).map(|number| Subject(number | MISSING))
+        let is_it = |number: &u32| self.paths[*number as usize].as_deref() == Some(path);
+        let found = self.by_path.find(self.hasher.hash_one(path), is_it);
+        found.map(|number| Subject(number | MISSING))
     }
 
     fn find_or_add(&mut self, path: &str) -> Subject {
@@ -66,15 +75,21 @@ impl MissingPaths {
             self.paths.push(None);
             u32::try_from(self.paths.len() - 1).expect("fewer than 2^31 watched paths")
         });
-        self.by_path.insert(path.into(), number);
         self.paths[number as usize] = Some(path.into());
+        let MissingPaths { paths, by_path, hasher, .. } = self;
+        let rehash =
+            |number: &u32| hasher.hash_one(paths[*number as usize].as_deref().unwrap_or(""));
+        by_path.insert_unique(hasher.hash_one(path), number, rehash);
         Subject(number | MISSING)
     }
 
     fn remove(&mut self, subject: Subject) {
         let number = subject.0 & !MISSING;
         if let Some(path) = self.paths[number as usize].take() {
-            self.by_path.remove(&path);
+            let hash = self.hasher.hash_one(&*path);
+            if let Ok(entry) = self.by_path.find_entry(hash, |other| *other == number) {
+                entry.remove();
+            }
             self.free.push(number);
         }
     }
@@ -359,7 +374,12 @@ impl Watches {
     fn give(&mut self, which: Which, subject: Subject, watcher: Watcher, kinds: WatchKinds) {
         let is_new = self.table(which).add(subject, watcher, kinds);
         if let Some(holder) = self.holders[watcher.0 as usize].as_mut().filter(|_| is_new) {
-            holder.set(which).insert(subject.0);
+            let set = holder.set(which);
+            set.insert(subject.0);
+            // Nodes that were created one after the other have places one behind the other.
+            if set.len() >= 32 && set.len().is_power_of_two() {
+                set.optimize();
+            }
         }
     }
 
