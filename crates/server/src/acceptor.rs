@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, watch};
 use tree::ConnId;
 
+use crate::buffers::Buffers;
 use crate::client::Client;
 use crate::config::Listen;
 use crate::connection::{Connection, Desk, Service};
@@ -171,10 +172,12 @@ pub(crate) async fn serve_clients(
         courier.borrow_mut().poll_courier(cx, &hub);
         Poll::<()>::Pending
     }));
+    // Of this thread alone: nothing bounces between cores that every batch of requests touches.
+    let buffers = Buffers::default();
     while let Some(arrival) = arrivals.recv().await {
         let conn = ConnId(ids.0.fetch_add(1, Ordering::Relaxed));
         let Arrival { socket, peer, seat } = arrival;
-        match seat_client(&service, conn, socket, peer, &listen) {
+        match seat_client(&service, conn, socket, peer, &listen, &buffers) {
             Ok(connection) => {
                 let patience = Duration::from_millis(listen.sessionless_cnxn_timeout_ms.into());
                 let serve = serve(connection, desk.clone(), patience, seat);
@@ -191,6 +194,7 @@ fn seat_client(
     socket: TcpStream,
     peer: SocketAddr,
     listen: &Listen,
+    buffers: &Buffers,
 ) -> io::Result<Connection> {
     socket.set_nodelay(true)?;
     if listen.tcp_keep_alive {
@@ -198,7 +202,7 @@ fn seat_client(
     }
     let (reader, writer) = tokio::net::TcpStream::from_std(socket)?.into_split();
     let hub = &service.hub;
-    let outbox = Outbox::new(writer, &hub.arrears, &hub.buffers);
+    let outbox = Outbox::new(writer, &hub.arrears, buffers);
     let client = Client::new(conn, peer, outbox, hub.clock.now());
     Ok(Connection::new(service.clone(), Arc::new(client), reader))
 }

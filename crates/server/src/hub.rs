@@ -12,7 +12,6 @@ use wire::{ErrorCode, OpCode, path};
 
 use crate::admission::{Admission, Candidate, Verdict};
 use crate::arrears::Arrears;
-use crate::buffers::Buffers;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
@@ -122,7 +121,6 @@ pub(crate) struct Hub {
     pub(crate) turnstile: Mutex<Turnstile>,
     pub(crate) large_requests: LargeRequests,
     pub(crate) arrears: Arrears,
-    pub(crate) buffers: Buffers,
     pub(crate) auth_failed: AtomicU64,
     next_timeout_ms: AtomicI64,
 }
@@ -159,7 +157,6 @@ impl Hub {
             turnstile: Mutex::new(turnstile),
             large_requests: LargeRequests::new(&config.limits),
             arrears: Arrears::default(),
-            buffers: Buffers::default(),
             auth_failed: AtomicU64::new(0),
             next_timeout_ms: AtomicI64::new(0),
         }

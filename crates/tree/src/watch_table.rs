@@ -151,9 +151,20 @@ struct Entry {
     watchers: u32,
 }
 
+/// Parts of a table.
+const SHARDS: usize = 64;
+
+fn shard(hash: u64) -> usize {
+    // Neither the bits that choose the place in a shard nor those that are compared there.
+    (hash >> 32) as usize % SHARDS
+}
+
 /// One of the two tables: who watches which subject how.
 pub(crate) struct Table {
-    entries: HashTable<Entry>,
+    /// By parts of the hash, so that growing never moves all entries at once, nor leaves a hole as
+    /// large as half of them.
+    shards: Vec<HashTable<Entry>>,
+    subjects: usize,
     groups: Vec<Option<Group>>,
     free_groups: Vec<u32>,
     hasher: FixedState,
@@ -164,7 +175,8 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(hash_seed: u64) -> Table {
         Table {
-            entries: HashTable::new(),
+            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            subjects: 0,
             groups: Vec::new(),
             free_groups: Vec::new(),
             hasher: FixedState::with_seed(hash_seed),
@@ -175,11 +187,11 @@ impl Table {
 
     /// Number of watched subjects.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.subjects
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.subjects == 0
     }
 
     /// Number of pairs.
@@ -193,7 +205,7 @@ impl Table {
     }
 
     pub(crate) fn subjects(&self) -> impl Iterator<Item = Subject> + '_ {
-        self.entries.iter().map(|entry| entry.subject)
+        self.shards.iter().flatten().map(|entry| entry.subject)
     }
 
     /// Whether anybody watches the subject.
@@ -206,7 +218,8 @@ impl Table {
     }
 
     fn entry(&self, subject: Subject) -> Option<&Entry> {
-        self.entries.find(self.hash(subject), |entry| entry.subject == subject)
+        let hash = self.hash(subject);
+        self.shards[shard(hash)].find(hash, |entry| entry.subject == subject)
     }
 
     fn group(&self, watchers: u32) -> &Group {
@@ -268,8 +281,7 @@ impl Table {
         let (gone, come) = (counts(old), counts(new));
         self.count = self.count + come.0 - gone.0;
         self.recursive = self.recursive + come.1 - gone.1;
-        let hash = self.hash(subject);
-        let found = self.entries.find(hash, |entry| entry.subject == subject);
+        let found = self.entry(subject);
         let watchers = match found.map(|entry| entry.watchers) {
             None => Pair::new(watcher, new).0,
             Some(group) if group & IS_GROUP != 0 => {
@@ -316,16 +328,21 @@ impl Table {
     /// Makes the entry hold a group, or a pair: one without kinds removes it.
     fn put(&mut self, subject: Subject, watchers: u32) {
         let hash = self.hash(subject);
-        let found = self.entries.find_entry(hash, |entry| entry.subject == subject);
+        let entries = &mut self.shards[shard(hash)];
+        let found = entries.find_entry(hash, |entry| entry.subject == subject);
         let is_gone = watchers & IS_GROUP == 0 && Pair(watchers).kinds() == WatchKinds::NONE;
         match found {
-            Ok(entry) if is_gone => drop(entry.remove()),
+            Ok(entry) if is_gone => {
+                entry.remove();
+                self.subjects -= 1;
+            }
             Ok(mut entry) => entry.get_mut().watchers = watchers,
             Err(_) if is_gone => {}
             Err(_) => {
                 let hasher = &self.hasher;
                 let rehash = |entry: &Entry| hasher.hash_one(entry.subject);
-                self.entries.insert_unique(hash, Entry { subject, watchers }, rehash);
+                entries.insert_unique(hash, Entry { subject, watchers }, rehash);
+                self.subjects += 1;
             }
         }
     }
