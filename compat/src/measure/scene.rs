@@ -242,14 +242,12 @@ impl<'a> Scene<'a> {
                 Ok(figures([("bytes_each", each(before, many, count))]))
             }
             Watched::Sparse(count) => {
+                let tree = Filling { keys: count, shape: "flat", value_bytes: Some(0) };
+                let (path, _) = self.fill(tree)?;
                 let count = self.scale.count(count);
-                // The same znodes, one of them watched, and all: the difference is watches alone.
                 let (one, all) = ("1", count.to_string());
-                let few = ["--spread", "--znodes", &all, "--count", one];
-                // The first time memory is found for znodes that come and go, which is not counted.
-                self.held(&few)?;
-                let few = self.held(&few)?;
-                let many = self.held(&["--spread", "--znodes", &all, "--count", &all])?;
+                let few = self.held(&["--spread", "--at", &path, "--count", one])?;
+                let many = self.held(&["--spread", "--at", &path, "--count", &all])?;
                 Ok(figures([("bytes_each", each(few, many, count - 1))]))
             }
             Watched::Shared { sessions, paths } => {

@@ -7,7 +7,7 @@ use crate::error::BenchError;
 use crate::frame::{code, opcode};
 use crate::measure::Watch;
 use crate::sessions::{Sessions, open_sessions};
-use crate::subtree::{Fill, abandoning, create_root, fill_tree, remove};
+use crate::subtree::{Fill, abandoning, create_root, fill_tree, find, remove};
 use crate::target::Target;
 use crate::tree::{Keys, Tree};
 
@@ -18,8 +18,8 @@ pub struct Watches {
     pub target: Target,
     /// Paths that are watched.
     pub count: u32,
-    /// Znodes that are created, where paths of znodes are watched; `count` if that is more.
-    pub znodes: u32,
+    /// A tree that a fill left, with as many znodes at least; else one is made, and removed.
+    pub at: Option<String>,
     /// Where they are.
     pub place: Place,
     /// Sessions that hold the watches.
@@ -82,17 +82,19 @@ pub struct Watching {
     pub crowd: Crowd,
     /// How it went.
     pub report: WatchesReport,
+    /// Whether the tree was made for this.
+    made: bool,
     target: Target,
 }
 
 impl Watching {
-    /// Ends the sessions and removes the subtree.
+    /// Ends the sessions, and removes the subtree if it was made for them.
     ///
     /// # Errors
     /// When the server does not confirm it.
     pub fn release(self, watch: Watch<'_>) -> Result<(), BenchError> {
         self.crowd.close()?;
-        remove(&self.target, &self.report.path, watch)
+        if self.made { remove(&self.target, &self.report.path, watch) } else { Ok(()) }
     }
 }
 
@@ -104,20 +106,24 @@ pub fn register_watches(watches: &Watches, watch: Watch<'_>) -> Result<Watching,
     if watches.count == 0 || watches.sessions == 0 {
         return Err(BenchError::Load("watches and sessions must not be zero"));
     }
-    let made = match watches.place {
-        Place::Missing => 1,
-        Place::Shared | Place::Spread => watches.znodes.max(watches.count),
-    };
+    let made = if watches.place == Place::Missing { 1 } else { watches.count };
     let keys = Keys { count: made, value_bytes: Some(0), ..Keys::default() };
-    let tree = create_root(&watches.target, keys)?;
+    let target = watches.target.clone();
+    if let Some(path) = &watches.at {
+        let tree = find(&target, path, keys, true)?;
+        return register(watches, tree, watch);
+    }
+    let tree = create_root(&target, keys)?;
     let root = tree.root.clone();
-    abandoning(&root, || register(watches, tree, watch))
+    abandoning(&root, || {
+        let fill = Fill { target, keys, connections: 2, outstanding: 256 };
+        fill_tree(&fill, &tree, watch)?;
+        register(watches, tree, watch)
+    })
 }
 
 fn register(watches: &Watches, tree: Tree, watch: Watch<'_>) -> Result<Watching, BenchError> {
     let target = watches.target.clone();
-    let fill = Fill { target: target.clone(), keys: tree.keys, connections: 2, outstanding: 256 };
-    fill_tree(&fill, &tree, watch)?;
     let sessions = Sessions { target, count: watches.sessions, in_flight: None };
     let (mut crowd, opened) = open_sessions(&sessions, watch)?;
     if opened.refused > 0 {
@@ -140,7 +146,8 @@ fn register(watches: &Watches, tree: Tree, watch: Watch<'_>) -> Result<Watching,
         elapsed: begun.elapsed(),
         path,
     };
-    Ok(Watching { crowd, report, target: watches.target.clone() })
+    let made = watches.at.is_none();
+    Ok(Watching { crowd, report, made, target: watches.target.clone() })
 }
 
 /// Each session takes every so-manyth path, or all of them.

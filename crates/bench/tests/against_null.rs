@@ -165,7 +165,7 @@ fn watches_are_registered_everywhere() {
     for (place, sessions, expected) in
         [(Place::Shared, 4, 120), (Place::Spread, 4, 30), (Place::Missing, 1, 30)]
     {
-        let watches = Watches { target: null.target(), count: 30, znodes: 0, place, sessions };
+        let watches = Watches { target: null.target(), count: 30, at: None, place, sessions };
         let watching = bench::register_watches(&watches, &mut quiet()).unwrap();
         assert_eq!(watching.report.watches, expected);
         watching.release(&mut quiet()).unwrap();

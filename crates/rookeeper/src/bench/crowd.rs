@@ -115,10 +115,9 @@ pub(crate) struct Watches {
     /// Paths to watch.
     #[arg(long, default_value_t = 1000)]
     count: u32,
-    /// Znodes to create, if more than are watched: for telling what a watch takes from what a
-    /// znode takes.
-    #[arg(long, default_value_t = 0)]
-    znodes: u32,
+    /// Watch znodes of the subtree that `fill` left there, and leave it again.
+    #[arg(long, value_name = "PATH", conflicts_with = "missing")]
+    at: Option<String>,
     /// Sessions that hold the watches.
     #[arg(long, default_value_t = 1)]
     sessions: usize,
@@ -135,7 +134,7 @@ pub(super) fn watches(arguments: &Watches, progress: &mut Progress) -> Result<()
     let watches = bench::Watches {
         target: arguments.servers.target()?,
         count: arguments.count,
-        znodes: arguments.znodes,
+        at: arguments.at.clone(),
         place: arguments.place.place(),
         sessions: arguments.sessions,
     };
