@@ -75,9 +75,13 @@ impl<'a> Decoder<'a> {
     pub(crate) fn texts(&mut self) -> Result<(u32, &'a [u8]), BenchError> {
         let count = u32::try_from(self.int()?).map_err(|_| BenchError::Malformed(self.what))?;
         let before = self.bytes;
+        let malformed = || BenchError::Malformed(self.what);
+        let mut rest = before;
         for _ in 0..count {
-            self.buffer()?;
+            let (len, behind) = rest.split_first_chunk().ok_or_else(malformed)?;
+            rest = behind.get(u32::from_be_bytes(*len) as usize..).ok_or_else(malformed)?;
         }
+        self.bytes = rest;
         Ok((count, &before[..before.len() - self.bytes.len()]))
     }
 

@@ -20,6 +20,7 @@ use crate::large_requests::LargeRequests;
 use crate::log_queue::LogQueue;
 use crate::metrics::{Counter, Metrics, Recorder, Summary};
 use crate::outboxes::Outboxes;
+use crate::sending::Sending;
 use crate::throttle::{ConnectionThrottle, Errand};
 
 /// Past this many bytes of unfinished requests nothing is read from anybody.
@@ -114,8 +115,9 @@ pub(crate) struct Hub {
     core: Mutex<Core>,
     pub(crate) replica: RwLock<Replica<WatchCell>>,
     pub(crate) log: LogQueue,
-    /// Rung when something was left in the inbox.
+    /// Rung when something was left in the inbox, or many clients are to be sent to.
     bell: Notify,
+    sending: Sending,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) turnstile: Mutex<Turnstile>,
@@ -152,6 +154,7 @@ impl Hub {
             replica: RwLock::new(replica),
             log: LogQueue::default(),
             bell: Notify::new(),
+            sending: Sending::default(),
             clock,
             metrics,
             turnstile: Mutex::new(turnstile),
@@ -198,11 +201,26 @@ impl Hub {
         }
     }
 
-    /// Drives the brain whenever something was left for it.
+    /// Drives the brain whenever something was left for it, and helps with sending.
     pub(crate) async fn attend(&self) {
         loop {
             self.bell.notified().await;
             self.drive();
+            while self.sending.send_some() {
+                // Whose requests come meanwhile has its turn first.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Sends what the turn has left in outboxes.
+    fn send(&self, touched: &mut Vec<Arc<Client>>) {
+        if Sending::is_for_all(touched) {
+            self.sending.share(touched.drain(..));
+            self.bell.notify_waiters();
+            while self.sending.send_some() {}
+        } else {
+            touched.drain(..).for_each(|client| client.flush());
         }
     }
 
@@ -213,7 +231,7 @@ impl Hub {
                 let Some(mut core) = self.core.try_lock() else { return };
                 self.turn(&mut core, &mut touched);
             }
-            touched.drain(..).for_each(|client: Arc<Client>| client.flush());
+            self.send(&mut touched);
             // What came while the brain was being left was left for us.
             if self.inbox.is_empty() {
                 return;

@@ -23,6 +23,7 @@ pub mod metrics;
 mod outbox;
 mod outboxes;
 mod recovery;
+mod sending;
 mod server;
 mod serving;
 mod throttle;

@@ -72,6 +72,11 @@ impl Loader {
         }
     }
 
+    /// Prepares the places of nodes that are added next, parents and paths alike.
+    pub fn warm<'p>(&self, paths: impl Iterator<Item = &'p [u8]>) {
+        self.tree.warm(paths);
+    }
+
     /// Adds a node. The root has the empty path; every other comes after its parent.
     ///
     /// A number without an ACL closes the node to all, by [`closed_acl`]. Java lists ACLs before

@@ -16,6 +16,7 @@
 
 mod pace;
 mod packing;
+mod parts;
 mod reader;
 mod snappy;
 mod source;

@@ -1,11 +1,16 @@
 use std::io::{self, Read};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{channel, sync_channel};
+use std::thread;
 
 use base::{SessionId, Zxid};
-use tree::{Loader, Tree};
-use wire::{Acl, Id, Record, StatPersisted, Text};
+use tree::{LoadError, Loader, Tree};
+use wire::{Acl, Id, Text};
 
 use super::packing::PackedSource;
-use super::source::{Source, Unreadable};
+use super::parts::{Ahead, Part};
+use super::source::{Source, Unreadable, damaged};
 use super::{DIGEST_VERSION, END, MAGIC, SnapshotFile, VERSION};
 use crate::disk::{Access, Disk, FileSource};
 use crate::error::Error;
@@ -38,7 +43,7 @@ pub fn load_snapshot(
     progress: &mut dyn FnMut(u64),
 ) -> Result<SnapshotContent, Error> {
     let mut loader = Loader::new(options);
-    let trailer = read_file(disk, snapshot, Some(&mut loader), progress)?;
+    let trailer = read_file(disk, snapshot, progress, |part| part.load(&mut loader))?;
     Ok(SnapshotContent {
         closed: loader.closed().to_vec(),
         tree: loader.finish(snapshot.zxid),
@@ -52,24 +57,52 @@ pub fn load_snapshot(
 /// # Errors
 /// As [`load_snapshot`].
 pub(crate) fn verify_snapshot(disk: &dyn Disk, snapshot: &SnapshotFile) -> Result<(), Error> {
-    read_file(disk, snapshot, None, &mut |_| {}).map(|_| ())
+    read_file(disk, snapshot, &mut |_| {}, |_| Ok(())).map(|_| ())
 }
 
+/// How many parts are read ahead of what is taken.
+const AHEAD_MAX: usize = 4;
+
+/// Reads a snapshot in a thread of its own, so that one processor checks and parses while another
+/// builds the tree. `take` gets the parts in order.
 fn read_file(
     disk: &dyn Disk,
     snapshot: &SnapshotFile,
-    loader: Option<&mut Loader>,
     progress: &mut dyn FnMut(u64),
+    mut take: impl FnMut(&Part) -> Result<(), LoadError>,
 ) -> Result<Trailer, Error> {
     let path = &snapshot.path;
     let file = disk.open(path, Access::Read).map_err(Error::io("open", path))?;
-    let watched = Watched { file: FileSource::new(file), read: 0, progress };
-    let unpacked = match PackedSource::new(watched, snapshot.compression) {
+    let file_bytes = AtomicU64::new(0);
+    let (parts, taken) = sync_channel(AHEAD_MAX);
+    let (give_back, spare) = channel();
+    thread::scope(|scope| {
+        let counted = Counted { file: FileSource::new(file), read: &file_bytes };
+        let reading = move || read_parts(counted, snapshot, &Ahead { parts, spare });
+        let reader = thread::Builder::new().name("snapshot".into()).spawn_scoped(scope, reading);
+        let reader = reader.map_err(Error::io("start a thread for", path))?;
+        for (offset, part) in taken {
+            progress(file_bytes.load(Ordering::Relaxed));
+            if let Err(refused) = take(&part) {
+                return Err(unreadable(Unreadable::Damaged(refused.to_string()), snapshot, offset));
+            }
+            if let Part::Nodes(used) = part {
+                // The reader may have ended.
+                let _ = give_back.send(used);
+            }
+        }
+        reader.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// Reads to the end, or until nobody takes parts any more.
+fn read_parts(file: Counted<'_>, snapshot: &SnapshotFile, ahead: &Ahead) -> Result<Trailer, Error> {
+    let unpacked = match PackedSource::new(file, snapshot.compression) {
         Ok(unpacked) => unpacked,
         Err(e) => return Err(unreadable(e.into(), snapshot, 0)),
     };
     let mut source = Source::new(unpacked);
-    let content = read_content(&mut source, loader);
+    let content = read_content(&mut source, ahead);
     content.map_err(|why| unreadable(why, snapshot, source.offset()))
 }
 
@@ -81,18 +114,16 @@ fn unreadable(why: Unreadable, snapshot: &SnapshotFile, offset: u64) -> Error {
     }
 }
 
-/// Tells how far a file has been read.
-struct Watched<'a> {
+/// Counts how much of a file has been read.
+struct Counted<'a> {
     file: FileSource,
-    read: u64,
-    progress: &'a mut dyn FnMut(u64),
+    read: &'a AtomicU64,
 }
 
-impl Read for Watched<'_> {
+impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let taken = self.file.read(into)?;
-        self.read += taken as u64;
-        (self.progress)(self.read);
+        self.read.fetch_add(taken as u64, Ordering::Relaxed);
         Ok(taken)
     }
 }
@@ -102,24 +133,24 @@ struct Trailer {
     last_zxid: Option<Zxid>,
 }
 
-fn read_content<R: Read>(
-    source: &mut Source<R>,
-    mut loader: Option<&mut Loader>,
-) -> Result<Trailer, Unreadable> {
+fn read_content<R: Read>(source: &mut Source<R>, ahead: &Ahead) -> Result<Trailer, Unreadable> {
     read_header(source)?;
     for _ in 0..source.int()? {
         let (session, timeout_ms) = (SessionId(source.long()?), source.int()?);
-        if let Some(loader) = &mut loader {
-            loader.session(session, timeout_ms);
-        }
+        ahead.pass_on(source, Part::Session(session, timeout_ms))?;
     }
     for _ in 0..source.int()? {
         let (id, list) = (source.long()?, read_acl(source)?);
-        if let Some(loader) = &mut loader {
-            loader.acl(id, &list);
-        }
+        ahead.pass_on(source, Part::Acl(id, list))?;
     }
-    read_nodes(source, loader)?;
+    let mut has_more = true;
+    while has_more {
+        let mut nodes = ahead.no_nodes();
+        while has_more && !nodes.is_full() {
+            has_more = nodes.read(source)?;
+        }
+        ahead.pass_on(source, Part::Nodes(nodes))?;
+    }
     check_seal(source)?;
     read_trailer(source)
 }
@@ -149,39 +180,6 @@ fn read_acl<R: Read>(source: &mut Source<R>) -> Result<Vec<Acl<'static>>, Unread
 
 fn owned(text: Option<Text<'_>>) -> Option<Text<'static>> {
     text.map(|text| Text::Owned(text.into_owned()))
-}
-
-fn read_nodes<R: Read>(
-    source: &mut Source<R>,
-    mut loader: Option<&mut Loader>,
-) -> Result<(), Unreadable> {
-    let mut path = String::new();
-    let mut data = Vec::new();
-    loop {
-        path.clear();
-        match source.text()? {
-            Some(text) => path.push_str(&text),
-            None => return damaged("a node without a path"),
-        }
-        if path == END {
-            return Ok(());
-        }
-        data.clear();
-        let present = source.buffer()?.map(|bytes| data.extend_from_slice(bytes));
-        let acl_id = source.long()?;
-        let stat = read_stat(source)?;
-        if let Some(loader) = &mut loader {
-            let data = present.map(|()| data.as_slice());
-            let placed = loader.node(&path, data, acl_id, stat);
-            placed.map_err(|e| Unreadable::Damaged(e.to_string()))?;
-        }
-    }
-}
-
-fn read_stat<R: Read>(source: &mut Source<R>) -> Result<StatPersisted, Unreadable> {
-    let bytes = source.array::<60>()?;
-    let mut reader = wire::Reader::new(&bytes, wire::Limits::default());
-    StatPersisted::read(&mut reader).map_err(|e| Unreadable::Damaged(e.to_string()))
 }
 
 /// Both items are optional and nothing announces them but the bytes that are left.
@@ -225,8 +223,4 @@ fn check_seal<R: Read>(source: &mut Source<R>) -> Result<(), Unreadable> {
         Some(END) => Ok(()),
         _ => damaged("a seal is not closed"),
     }
-}
-
-fn damaged<T>(what: &str) -> Result<T, Unreadable> {
-    Err(Unreadable::Damaged(what.to_owned()))
 }

@@ -131,3 +131,7 @@ impl<R: Read> Source<R> {
 fn cut_short() -> Unreadable {
     Unreadable::Damaged("the file ends too early".to_owned())
 }
+
+pub(super) fn damaged<T>(what: &str) -> Result<T, Unreadable> {
+    Err(Unreadable::Damaged(what.to_owned()))
+}
