@@ -13,8 +13,9 @@ use wire::StatPersisted;
 use crate::acl_table::AclId;
 use crate::record::{self, Elsewhere, Head, Links, Record};
 
-/// Nodes per chunk: what is moved about when one of them grows.
-pub(crate) const CHUNK: usize = 32;
+/// Nodes per chunk: what is moved about when one of them grows, and as many as have their places in
+/// the chunk's first cache line.
+pub(crate) const CHUNK: usize = 16;
 
 /// What a node is made of beside its place.
 #[derive(Clone, Copy)]
@@ -29,12 +30,13 @@ pub(crate) struct Content<'a> {
 /// The place of a record that is not there.
 const FREE: u16 = u16::MAX;
 
+#[repr(C, align(64))]
 pub(crate) struct Chunk {
     /// The records, in no order.
     heap: Vec<u8>,
     /// Where the record of each slot is in the heap.
     places: [u16; CHUNK],
-    taken: usize,
+    taken: u8,
     /// Names and data of large nodes, one behind the other, shared with views.
     large: Vec<Option<Arc<[u8]>>>,
 }
@@ -148,7 +150,9 @@ impl Chunk {
         debug_assert_eq!(self.places[slot], FREE, "the slot is free");
         self.taken += 1;
         self.write(slot, links, content);
-        if self.taken == CHUNK && self.heap.capacity() - self.heap.len() > self.heap.len() / 8 {
+        if usize::from(self.taken) == CHUNK
+            && self.heap.capacity() - self.heap.len() > self.heap.len() / 8
+        {
             self.heap.shrink_to_fit();
         }
     }
@@ -273,7 +277,7 @@ impl Chunk {
         if self.heap.capacity() - self.heap.len() >= bytes {
             return;
         }
-        if self.taken < CHUNK {
+        if usize::from(self.taken) < CHUNK {
             self.heap.reserve(bytes);
         } else {
             // No more will come: what grows now are nodes that are changed, one after the other.
